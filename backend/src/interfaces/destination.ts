@@ -1,0 +1,63 @@
+import type { AcceptedEvent } from '../types/event';
+import type { Outcome } from '../types/delivery';
+
+/** What a destination promises and demands, as data. */
+export interface DestinationContract {
+  /** How many payloads one call may carry; 1: no batching. */
+  readonly maxBatch: number;
+  /** `atomic`: one bad item refuses all, unnamed; `atomicNamed`: refuses all and names it; `perItem`: answers for each. */
+  readonly batchMode: 'none' | 'atomic' | 'atomicNamed' | 'perItem';
+  /** Events older than this are refused by it; null: any age. */
+  readonly maxAgeMs: number | null;
+  /** The payload's keys by which it recognises a repeat. */
+  readonly dedupKeys: readonly string[];
+  /** For how long it recognises one; null: it never does. */
+  readonly dedupWindowMs: number | null;
+  /** Whether it has a test mode of its own. */
+  readonly testMode: boolean;
+}
+
+/** What came back from a call, before it means anything. */
+export type UpstreamAnswer =
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Buffer;
+    }
+  | {
+      readonly kind: 'failure';
+      /** `ECONNREFUSED`, `ECONNRESET`, `attempt_timeout`, `answer_too_large`, … */
+      readonly code: string;
+      /** False when it is certain that the request never reached the upstream (refused, DNS, TLS). */
+      readonly mayHaveBeenProcessed: boolean;
+    };
+
+/** One payload on its way, with what identifies the attempt to the upstream's logs. */
+export interface Parcel {
+  readonly eventId: string;
+  readonly attempt: number;
+  readonly payload: Buffer;
+}
+
+/** An external API that wants events. */
+export interface Destination {
+  readonly name: string;
+  readonly type: string;
+  readonly contract: DestinationContract;
+  readonly mode: 'live' | 'test' | 'off';
+  /** At most this many calls at once. */
+  readonly concurrency: number;
+  /** At most this many calls per second; null: unlimited. */
+  readonly ratePerSecond: number | null;
+  /** Whether an event with this name is for it. Pure. */
+  wants(eventName: string): boolean;
+  /** The bytes that every attempt sends. Pure: same event, same bytes. */
+  toPayload(event: AcceptedEvent): Buffer;
+  /** One call. Never rejects; aborting `signal` ends it with `attempt_timeout` or `shutdown`, the signal's reason. */
+  send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer>;
+  /** What the answer means, one outcome per parcel. Pure. */
+  classify(answer: UpstreamAnswer, parcels: readonly Parcel[]): Outcome[];
+  /** Releases sockets. */
+  close(): void;
+}

@@ -1,0 +1,198 @@
+import type { AcceptedEvent, EventKey, EventStatus, DeliveryStatus, PointsCount } from '../types/event';
+import type {
+  AttemptRecord,
+  AttemptView,
+  ClaimedDelivery,
+  DeadReason,
+  DeliveryView,
+  EventView,
+  Hold,
+  NewDelivery,
+  OperatorAction,
+  StatusCount,
+} from '../types/delivery';
+
+/** An event with all that is committed together with it. */
+export interface NewEvent {
+  readonly event: AcceptedEvent;
+  /** SHA-256 over the canonical fields: tells a duplicate from a conflict. */
+  readonly fingerprint: Buffer;
+  readonly deliveries: readonly NewDelivery[];
+}
+
+export interface DeliveryStanding {
+  readonly destination: string;
+  readonly status: DeliveryStatus;
+}
+
+export type AcceptResult =
+  | { readonly kind: 'inserted'; readonly status: EventStatus; readonly deliveries: readonly DeliveryStanding[] }
+  /** The same id and the same content is stored already, here with its present standing. */
+  | { readonly kind: 'duplicate'; readonly status: EventStatus; readonly deliveries: readonly DeliveryStanding[] }
+  /** The same id is stored with other content. */
+  | { readonly kind: 'conflict'; readonly stored: AcceptedEvent }
+  /** The backlog limit would be passed; nothing of this event is stored. */
+  | { readonly kind: 'full' };
+
+export interface ClaimRequest {
+  readonly destination: string;
+  readonly limit: number;
+  readonly now: number;
+  readonly leaseMs: number;
+}
+
+export interface ClaimResult {
+  /** Oldest due first; replays after live ones. */
+  readonly claimed: readonly ClaimedDelivery[];
+  /** Deliveries buried by this call because their attempt limit was used up. */
+  readonly buried: readonly { readonly eventId: string; readonly clientId: string; readonly deliveryId: number }[];
+  /** When the next open delivery of this destination that was not claimed falls due; null when there is none. */
+  readonly nextDueAt: number | null;
+}
+
+/** The end of one attempt. `attempt` is the fence: it must be the delivery's current number. */
+export interface Settlement {
+  readonly deliveryId: number;
+  readonly attempt: number;
+  readonly at: number;
+  readonly record: AttemptRecord;
+  readonly next:
+    | { readonly status: 'delivered' }
+    | {
+        readonly status: 'pending';
+        readonly dueAt: number;
+        readonly retryUntil: number | null;
+        /** False for a held attempt: the attempt limit rises by one, so nothing is used up. */
+        readonly burnsAttempt: boolean;
+      }
+    | { readonly status: 'dead'; readonly reason: DeadReason };
+}
+
+/** `stale`: another attempt has taken the delivery over, or it has ended; nothing was changed. */
+export type SettleResult = 'applied' | 'stale';
+
+export interface EventQuery {
+  readonly clientId: string | null;
+  readonly userId?: string;
+  readonly eventName?: string;
+  readonly status?: EventStatus;
+  readonly destination?: string;
+  /** Inclusive bounds on the event's time, in seconds. */
+  readonly fromSeconds?: number;
+  readonly toSeconds?: number;
+  readonly limit: number;
+  /** From the previous page; opaque to every caller. */
+  readonly cursor?: string;
+}
+
+export interface DeliveryQuery {
+  readonly status?: DeliveryStatus;
+  readonly destination?: string;
+  readonly eventName?: string;
+  readonly clientId?: string;
+  readonly eventId?: string;
+  readonly deadReason?: DeadReason;
+  /** Inclusive bounds on when the delivery was created. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface Page<T> {
+  readonly data: readonly T[];
+  /** Null on the last page. */
+  readonly nextCursor: string | null;
+}
+
+/** Sends the named deliveries again. */
+export interface ReplayCommand {
+  readonly deliveryIds: readonly number[];
+  readonly at: number;
+  /** Deliveries in other states are left as they are. `delivered` only where the operator forced it. */
+  readonly from: readonly ('dead' | 'delivered')[];
+  readonly actor: string;
+}
+
+export interface DiscardCommand {
+  readonly deliveryIds: readonly number[];
+  readonly at: number;
+  readonly actor: string;
+  readonly reason: string;
+}
+
+export interface PruneCommand {
+  /** Events accepted before this and with no open delivery go, with all that hangs on them. */
+  readonly acceptedBefore: number;
+  /** At most this many events in one call. */
+  readonly limit: number;
+}
+
+/** A fault found by `verify`. */
+export interface StoreFault {
+  readonly kind: 'checksum' | 'state' | 'points' | 'tally' | 'engine';
+  readonly detail: string;
+}
+
+/** The store could not commit (full, read-only, I/O error, locked, closed). Nothing is known to be stored. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+  constructor(
+    message: string,
+    /** The last fsync failed: pages may be lost without a word, so the process must stop. */
+    readonly isFsyncFailure: boolean,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+/**
+ * Events, idempotency, deliveries, dead letters and points, in one place and one commit.
+ *
+ * Every verb that changes something is one transaction, durable (fsynced) when its promise resolves; when it rejects, with
+ * StoreUnavailableError, none of it is visible, except that a commit whose end was not seen may have happened: the same call
+ * repeated is then answered as a success. Time is an argument. Results stand in the order of the arguments.
+ */
+export interface EventStore {
+  /**
+   * Commits any number of events with their idempotency record, deliveries and points in one transaction. The unique
+   * constraint on (client, event id) decides what is new; two equal ids in one call are one event and a duplicate.
+   * An event that is not `inserted` changes nothing.
+   */
+  accept(events: readonly NewEvent[], limits: { readonly backlogMax: number }): Promise<AcceptResult[]>;
+  /**
+   * Takes up to `limit` due deliveries of one destination: status `delivering`, due at `now + leaseMs`, attempt number + 1.
+   * One whose lease ran out is taken the same way, and its lost attempt is recorded (`lease_expired`). One whose attempt limit is used up is buried.
+   */
+  claimDue(request: ClaimRequest): Promise<ClaimResult>;
+  /** Records attempts and moves their deliveries on, all in one transaction, each only past its fence. */
+  settle(settlements: readonly Settlement[]): Promise<SettleResult[]>;
+  find(key: EventKey): Promise<EventView | null>;
+  /** Newest accepted first. */
+  list(query: EventQuery): Promise<Page<EventView>>;
+  /** Newest created first. */
+  listDeliveries(query: DeliveryQuery): Promise<Page<DeliveryView>>;
+  /** Every recorded attempt of the event's deliveries, oldest first; null when there is no such event. */
+  attempts(key: EventKey): Promise<AttemptView[] | null>;
+  /** Back to pending, due at once, with a raised attempt limit and a new retry period; numbers go on. Returns how many moved. */
+  replay(command: ReplayCommand): Promise<number>;
+  /** `dead → discarded`. Returns how many moved. */
+  discard(command: DiscardCommand): Promise<number>;
+  /** What this user has done, by event name. Cost is in the number of names, not of events. */
+  points(userId: string): Promise<PointsCount[]>;
+  countByStatus(): Promise<StatusCount[]>;
+  holds(): Promise<Hold[]>;
+  /** Sets the destination's hold, or clears it with null; recorded as the actor's action. */
+  setHold(destination: string, hold: Hold | null, action: OperatorAction): Promise<void>;
+  /** Newest first. */
+  actions(limit: number): Promise<OperatorAction[]>;
+  recordAction(action: OperatorAction): Promise<void>;
+  /** Returns how many events went. Their points stay counted. */
+  prune(command: PruneCommand): Promise<number>;
+  /** Reads everything and checks it: checksums, states, points and counts against the rows. Yields each fault. */
+  verify(onProgress?: (checkedEvents: number) => void): AsyncIterable<StoreFault>;
+  /** Commits a probe; rejects while the store cannot. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}

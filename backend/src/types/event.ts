@@ -1,0 +1,51 @@
+/** Nouns of the accepting side. Times named `…At` are epoch milliseconds; a unit other than that is in the name. */
+
+/** A JSON value that has passed strict reading: every number in it is exactly what its text said. */
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+export type JsonObject = { [key: string]: JsonValue };
+
+/** An event as accepted: validated, transformed, durable, never changed. */
+export interface AcceptedEvent {
+  /** Canonical lower-case UUID; unique per client. */
+  readonly eventId: string;
+  /** The client whose token posted it: the owner. */
+  readonly clientId: string;
+  readonly userId: string;
+  readonly eventName: string;
+  /** When it happened, in whole seconds since 1970 (floor). */
+  readonly eventTimeSeconds: number;
+  /** Hundredths of the currency's unit, or null when the event carries no value. */
+  readonly valueCents: number | null;
+  readonly currency: string | null;
+  readonly campaignId: string | null;
+  readonly clickId: string | null;
+  readonly properties: JsonObject | null;
+  /** A scheduled event is first sent at this time; null: at once. */
+  readonly deliverAt: number | null;
+  readonly acceptedAt: number;
+}
+
+export type DeliveryStatus = 'pending' | 'delivering' | 'delivered' | 'dead' | 'discarded';
+
+/** Derived from the deliveries: `dead` if any is dead, else `pending` while any is open, else `delivered`; `stored` without deliveries. */
+export type EventStatus = 'stored' | 'pending' | 'delivered' | 'dead';
+
+/** What names an event: ids are unique per client; `clientId: null` is a reader that sees every client's events. */
+export interface EventKey {
+  readonly eventId: string;
+  readonly clientId: string | null;
+}
+
+/** A number of occurrences of one event name for one user. */
+export interface PointsCount {
+  readonly eventName: string;
+  readonly count: number;
+}
+
+/** One entry of the event catalogue. */
+export interface CatalogueEntry {
+  readonly name: string;
+  readonly description: string;
+  readonly points: number;
+  readonly requires: readonly ('value' | 'campaign_id' | 'click_id' | 'currency')[];
+}
