@@ -1,8 +1,14 @@
+// The long form (npm run test:long) runs the same tests over many more seeds, rounds and images; they read LONG themselves.
+const isLong = process.env.LONG === '1';
+
 /** @type {import('jest').Config} */
 module.exports = {
-  testEnvironment: 'node',
-  roots: ['<rootDir>/backend', '<rootDir>/mock-apis'],
+  testEnvironment: '<rootDir>/backend/test/support/leak-checking-environment.js',
+  roots: ['<rootDir>/backend', '<rootDir>/mock-apis', '<rootDir>/scripts', '<rootDir>/bench'],
   testMatch: ['**/*.test.ts'],
+  // Types are checked apart (npm run types), so a test run only strips them.
   transform: { '^.+\\.ts$': 'ts-jest' },
-  testTimeout: 20000,
+  reporters: ['default', '<rootDir>/backend/test/support/count-reporter.js'],
+  maxWorkers: 2,
+  testTimeout: isLong ? 60 * 60 * 1000 : 20_000,
 };
