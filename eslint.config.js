@@ -57,6 +57,7 @@ module.exports = tseslint.config(
         module: 'writable',
         process: 'readonly',
         __dirname: 'readonly',
+        performance: 'readonly',
         setImmediate: 'readonly',
       },
     },
@@ -79,6 +80,8 @@ module.exports = tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       // An adapter meets a port that answers with promises, whether or not it has something to wait for.
       '@typescript-eslint/require-await': 'off',
+      // It takes a field that another turn of the event loop changes for one that cannot change.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
       // It asks for the `!` that no-non-null-assertion forbids.
       '@typescript-eslint/non-nullable-type-assertion-style': 'off',
       // Both are right in their place: a type for a union, an interface for an object; a literal index for a JSON key.
