@@ -1,0 +1,267 @@
+/**
+ * The table of settings: the name of each in the environment, the rule for it, its default and what it means. From this table
+ * come the frozen `Config` (config.ts), `.env.example` and `docs/configuration.md` (scripts/generate-config-docs.ts).
+ */
+import Joi from 'joi';
+import {
+  absolutePath,
+  baseUrl,
+  cacheUrl,
+  endpointUrl,
+  headerValue,
+  jwtSecrets,
+  oneOf,
+  originList,
+  storeUrl,
+  trustedProxies,
+  whole,
+} from './config-rules';
+import type { Rule } from './config-rules';
+
+/** One setting. An environment variable that is unset, empty or blank takes the default. */
+export interface Setting<T> {
+  readonly name: string;
+  readonly rule: Rule<T>;
+  readonly fallback: T;
+  /** The default as a reader of the documentation should see it, where it is not the text of `fallback`. */
+  readonly shownDefault?: string;
+  readonly meaning: string;
+  /** Its value is never shown. */
+  readonly isSecret?: true;
+}
+
+function setting<T>(setting: Setting<T>): Setting<T> {
+  return setting;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** The settings under the headings of the documentation; the keys are the names in `Config`. */
+export const SETTING_GROUPS = {
+  Process: {
+    environment: setting({
+      name: 'NODE_ENV',
+      rule: oneOf('development', 'test', 'production'),
+      fallback: 'development',
+      meaning:
+        'What the process is run for. `production` refuses what is only safe on a desk: a made-up `JWT_SECRET`, public clients, the shipped secrets.',
+    }),
+    role: setting({
+      name: 'ROLE',
+      rule: oneOf('all', 'api', 'worker'),
+      fallback: 'all',
+      meaning: 'What this process does: take requests (`api`), send deliveries (`worker`), or both.',
+    }),
+    logLevel: setting({
+      name: 'LOG_LEVEL',
+      rule: oneOf('debug', 'info', 'warn', 'error', 'silent'),
+      fallback: 'info',
+      meaning: 'The least important lines that are still logged.',
+    }),
+    shutdownTimeoutMs: setting({
+      name: 'SHUTDOWN_TIMEOUT_MS',
+      rule: whole({ unit: 'ms', min: 100, max: 5 * MINUTE }),
+      fallback: 10 * SECOND,
+      meaning: 'How long a stop waits for what is in flight before it ends the process all the same.',
+    }),
+  },
+  HTTP: {
+    port: setting({
+      name: 'PORT',
+      rule: whole({ min: 0, max: 65_535 }),
+      fallback: 3000,
+      meaning: 'The port to listen on; 0 takes any free one.',
+    }),
+    host: setting<string | null>({
+      name: 'HOST',
+      rule: { schema: Joi.string().hostname(), expects: 'an IP address or a host name, such as 0.0.0.0' },
+      fallback: null,
+      shownDefault: '`0.0.0.0` in production, else `127.0.0.1`',
+      meaning:
+        'The address to listen on. Outside production only this machine is served unless it is set, because clients may then be public.',
+    }),
+    corsOrigins: setting<readonly string[]>({
+      name: 'CORS_ORIGINS',
+      rule: originList(),
+      fallback: [],
+      shownDefault: 'none',
+      meaning: 'The browser origins that may call, separated by commas.',
+    }),
+    trustProxy: setting<false | number | string>({
+      name: 'TRUST_PROXY',
+      rule: trustedProxies(),
+      fallback: false,
+      shownDefault: 'none',
+      meaning:
+        'Whose `X-Forwarded-For` is believed: the number of proxies in front, or their addresses and networks, separated by commas.',
+    }),
+    metricsPort: setting<number | null>({
+      name: 'METRICS_PORT',
+      rule: whole({ min: 0, max: 65_535 }),
+      fallback: null,
+      shownDefault: 'none',
+      meaning: 'A second port that serves `/metrics` without a token. Keep it inside your network.',
+    }),
+    rateLimitPerMinute: setting({
+      name: 'RATE_LIMIT_PER_MINUTE',
+      rule: whole({ min: 1, max: 10_000_000 }),
+      fallback: 6000,
+      meaning: 'Requests a minute for each client, or for each address while no token is shown.',
+    }),
+  },
+  Clients: {
+    jwtSecrets: setting<readonly Buffer[]>({
+      name: 'JWT_SECRET',
+      rule: jwtSecrets(),
+      fallback: [],
+      shownDefault: 'required in production, else made for the run',
+      isSecret: true,
+      meaning:
+        'The secret that signs tokens, at least 32 bytes (`openssl rand -base64 48`). Two separated by a comma while it is being rotated: the first signs, both are accepted.',
+    }),
+    clientsFile: setting<string | null>({
+      name: 'CLIENTS_FILE',
+      rule: absolutePath(),
+      fallback: null,
+      shownDefault: '`config/clients.yml`, for development only',
+      meaning: 'Who may ask for a token, and for which scopes. Read again on SIGHUP.',
+    }),
+  },
+  Events: {
+    eventsFile: setting<string | null>({
+      name: 'EVENTS_FILE',
+      rule: absolutePath(),
+      fallback: null,
+      shownDefault: '`config/events.yml`',
+      meaning:
+        'The event catalogue: the names that are accepted, their points and required fields. Read again on SIGHUP.',
+    }),
+    eventMaxAgeMs: setting({
+      name: 'EVENT_MAX_AGE_MS',
+      rule: whole({ unit: 'ms', min: MINUTE, max: 90 * DAY }),
+      fallback: 7 * DAY,
+      meaning: 'How long ago an event may have happened. Repeats are recognised for this long and a day.',
+    }),
+    eventMaxAheadMs: setting({
+      name: 'EVENT_MAX_AHEAD_MS',
+      rule: whole({ unit: 'ms', min: 0, max: DAY }),
+      fallback: 5 * MINUTE,
+      meaning: "How far ahead of our clock an event's time may be.",
+    }),
+  },
+  Storage: {
+    store: setting({
+      name: 'STORE_URL',
+      rule: storeUrl(),
+      fallback: { scheme: 'sqlite', path: './data/gateway.db' } as const,
+      shownDefault: '`sqlite:./data/gateway.db`',
+      meaning: 'Where events are kept. A relative path starts at the working directory.',
+    }),
+    cache: setting({
+      name: 'CACHE_URL',
+      rule: cacheUrl(),
+      fallback: { scheme: 'memory' } as const,
+      shownDefault: '`memory:`',
+      meaning: 'Where answers of upstreams are cached. It never holds anything that may not be lost.',
+    }),
+    backlogMax: setting({
+      name: 'BACKLOG_MAX',
+      rule: whole({ min: 1, max: 100_000_000 }),
+      fallback: 1_000_000,
+      meaning: 'How many deliveries may be open before new events are refused with 503.',
+    }),
+  },
+  Upstreams: {
+    destinationsFile: setting<string | null>({
+      name: 'DESTINATIONS_FILE',
+      rule: absolutePath(),
+      fallback: null,
+      shownDefault: 'none',
+      meaning:
+        'The external APIs that events are sent to (`config/destinations.yml` is an example). Without it the two URLs below make them. Read again on SIGHUP.',
+    }),
+    adeventsxUrl: setting<string | null>({
+      name: 'ADEVENTSX_URL',
+      rule: endpointUrl(),
+      fallback: null,
+      shownDefault: 'none',
+      meaning: 'The whole URL of the conversions endpoint of AdEventsX. Without it there is no such destination.',
+    }),
+    adeventsxApiKey: setting<string | null>({
+      name: 'ADEVENTSX_API_KEY',
+      rule: headerValue(),
+      fallback: null,
+      shownDefault: 'required with `ADEVENTSX_URL`',
+      isSecret: true,
+      meaning: 'The key that AdEventsX wants in `X-Api-Key`.',
+    }),
+    eventApiUrl: setting<string | null>({
+      name: 'EVENT_API_URL',
+      rule: baseUrl(),
+      fallback: null,
+      shownDefault: 'none',
+      meaning: 'The base URL of the external event API, which `/addEvent` forwards to and `/getEvents` reads from.',
+    }),
+    userApiUrl: setting<string | null>({
+      name: 'USER_API_URL',
+      rule: baseUrl(),
+      fallback: null,
+      shownDefault: 'none',
+      meaning: 'The base URL of the user API, which the summaries of users are read from.',
+    }),
+    batchDeadlineMs: setting({
+      name: 'BATCH_DEADLINE_MS',
+      rule: whole({ unit: 'ms', min: 50, max: MINUTE }),
+      fallback: 1400,
+      meaning: 'After how long a batch question about users is answered with what could be had.',
+    }),
+  },
+  Delivery: {
+    deliveryConcurrency: setting({
+      name: 'DELIVERY_CONCURRENCY',
+      rule: whole({ min: 1, max: 1024 }),
+      fallback: 64,
+      meaning: 'How many deliveries are in flight at once, over all destinations.',
+    }),
+    attemptTimeoutMs: setting({
+      name: 'ATTEMPT_TIMEOUT_MS',
+      rule: whole({ unit: 'ms', min: 50, max: 5 * MINUTE }),
+      fallback: 10 * SECOND,
+      meaning: 'How long one attempt may take, from the connection to the last byte of the answer.',
+    }),
+    leaseMs: setting({
+      name: 'LEASE_MS',
+      rule: whole({ unit: 'ms', min: 500, max: HOUR }),
+      fallback: MINUTE,
+      meaning: 'For how long a delivery is taken. What a crashed process held falls due after this time.',
+    }),
+    retryBaseMs: setting({
+      name: 'RETRY_BASE_MS',
+      rule: whole({ unit: 'ms', min: 10, max: HOUR }),
+      fallback: SECOND,
+      meaning:
+        'About how long after a failed first attempt the second comes; each later wait is about twice the one before.',
+    }),
+    retryMaxMs: setting({
+      name: 'RETRY_MAX_MS',
+      rule: whole({ unit: 'ms', min: 10, max: DAY }),
+      fallback: HOUR,
+      meaning: 'The longest wait between two attempts.',
+    }),
+    retryForMs: setting({
+      name: 'RETRY_FOR_MS',
+      rule: whole({ unit: 'ms', min: SECOND, max: 30 * DAY }),
+      fallback: DAY,
+      meaning: 'For how long a failing delivery is tried before it is dead.',
+    }),
+    circuitCooldownMs: setting({
+      name: 'CIRCUIT_COOLDOWN_MS',
+      rule: whole({ unit: 'ms', min: 10, max: HOUR }),
+      fallback: 5 * SECOND,
+      meaning: 'How long a failing upstream is left alone before it is probed.',
+    }),
+  },
+} as const;

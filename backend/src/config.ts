@@ -1,0 +1,136 @@
+/** The only reader of the environment: every setting is checked here, once, at start, and all that is wrong is said at once. */
+import type { ValidationError } from 'joi';
+import { createSecretKey, randomBytes } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { SETTING_GROUPS } from './config-table';
+import type { Setting } from './config-table';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+type Intersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
+type Settings = Intersection<(typeof SETTING_GROUPS)[keyof typeof SETTING_GROUPS]>;
+type Values = { -readonly [K in keyof Settings]: Settings[K] extends Setting<infer T> ? T : never };
+
+/** What the process runs by. Paths are absolute, times in milliseconds, what is not set is null. */
+export type Config = Readonly<
+  Omit<Values, 'jwtSecrets' | 'host' | 'clientsFile' | 'eventsFile'> & {
+    host: string;
+    clientsFile: string;
+    eventsFile: string;
+    isProduction: boolean;
+    /** One or two; the first signs. As key objects, so that no log line can show them. */
+    jwtKeys: readonly KeyObject[];
+    /** The key was made for this run: tokens end with the process. Worth a line in the log. */
+    isJwtKeyMade: boolean;
+  }
+>;
+
+/** Names every setting that is wrong, what it was (never the value of a secret) and what would be right. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly faults: readonly string[]) {
+    super(
+      `${faults.length === 1 ? 'A setting is' : `${String(faults.length)} settings are`} wrong:\n  ${faults.join('\n  ')}`,
+    );
+  }
+}
+
+/** What separates the end of an attempt from the end of its lease: time to record what came of it. */
+const LEASE_MARGIN_MS = 1000;
+
+const settings: readonly [string, Setting<unknown>][] = Object.values(SETTING_GROUPS).flatMap((group) =>
+  Object.entries<Setting<unknown>>(group),
+);
+
+/** The root of the package, both from the sources and from the build. */
+function packageRoot(folder = __dirname): string {
+  if (existsSync(join(folder, 'package.json')) || dirname(folder) === folder) return folder;
+  return packageRoot(dirname(folder));
+}
+
+function shown(setting: Setting<unknown>, text: string): string {
+  if (setting.isSecret) return `${String(Buffer.byteLength(text))} bytes long (not shown)`;
+  // A URL may hold a password, and one that was pasted into the wrong setting is still a secret.
+  const masked = text.replace(/\/\/[^/@]*@/, '//***@').replace(/\?.*/s, '?***');
+  return JSON.stringify(masked.length > 100 ? `${masked.slice(0, 100)}…` : masked);
+}
+
+function read(setting: Setting<unknown>, environment: Environment, faults: string[]): unknown {
+  const text = environment[setting.name]?.trim() ?? '';
+  if (text === '') return setting.fallback;
+  const { schema, expects, hint } = setting.rule;
+  const { error, value } = schema.validate(text) as { error?: ValidationError; value: unknown };
+  if (error === undefined) return value;
+  const why = hint?.(text) ?? (error.details[0]?.context?.['error'] as Error | undefined)?.message ?? '';
+  faults.push(`${setting.name} was ${shown(setting, text)}; it must be ${expects}${why === '' ? '' : ` (${why})`}.`);
+  return undefined;
+}
+
+/** What no single setting can say. A value that is wrong by itself is undefined here, and compares as false. */
+function relationFaults(v: Values, isProduction: boolean): string[] {
+  const faults: string[] = [];
+  const refuse = (isWrong: boolean, fault: string) => isWrong && faults.push(fault);
+  const leastLeaseMs = v.attemptTimeoutMs + LEASE_MARGIN_MS;
+  refuse(
+    v.leaseMs < leastLeaseMs,
+    `LEASE_MS was ${v.leaseMs}; it must be at least ATTEMPT_TIMEOUT_MS and ${LEASE_MARGIN_MS} more, here ${leastLeaseMs}, or an attempt could outlive its lease and be sent twice.`,
+  );
+  refuse(
+    v.retryBaseMs > v.retryMaxMs,
+    `RETRY_BASE_MS was ${v.retryBaseMs}; it must be at most RETRY_MAX_MS, here ${v.retryMaxMs}.`,
+  );
+  refuse(
+    v.retryMaxMs > v.retryForMs,
+    `RETRY_MAX_MS was ${v.retryMaxMs}; it must be at most RETRY_FOR_MS, here ${v.retryForMs}.`,
+  );
+  refuse(v.port !== 0 && v.port === v.metricsPort, `METRICS_PORT was ${v.port}; it must differ from PORT.`);
+  const hasUrl = typeof v.adeventsxUrl === 'string';
+  const hasKey = typeof v.adeventsxApiKey === 'string';
+  refuse(
+    hasUrl && v.adeventsxApiKey === null,
+    'ADEVENTSX_API_KEY was not set; it must be the key for ADEVENTSX_URL, which is set.',
+  );
+  refuse(
+    hasKey && v.adeventsxUrl === null && v.destinationsFile === null,
+    'ADEVENTSX_URL was not set; it must be the URL that ADEVENTSX_API_KEY, which is set, belongs to. Without it nothing would be sent.',
+  );
+  refuse(
+    isProduction && v.jwtSecrets?.length === 0,
+    'JWT_SECRET was not set; in production it must be at least 32 bytes (openssl rand -base64 48 makes one).',
+  );
+  return faults;
+}
+
+/** Reads and checks the settings. @throws ConfigError naming all that is wrong */
+export function loadConfig(environment: Environment = process.env): Config {
+  const faults: string[] = [];
+  const values = Object.fromEntries(
+    settings.map(([key, setting]) => [key, read(setting, environment, faults)]),
+  ) as unknown as Values;
+  const isProduction = values.environment === 'production';
+  faults.push(...relationFaults(values, isProduction));
+  if (faults.length > 0) throw new ConfigError(faults);
+
+  const { jwtSecrets, ...rest } = values;
+  const isJwtKeyMade = jwtSecrets.length === 0;
+  return Object.freeze({
+    ...rest,
+    store: { ...rest.store, path: resolve(rest.store.path) },
+    host: rest.host ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
+    clientsFile: rest.clientsFile ?? join(packageRoot(), 'config', 'clients.yml'),
+    eventsFile: rest.eventsFile ?? join(packageRoot(), 'config', 'events.yml'),
+    isProduction,
+    jwtKeys: (isJwtKeyMade ? [randomBytes(32)] : jwtSecrets).map((secret) => createSecretKey(secret)),
+    isJwtKeyMade,
+  });
+}
+
+/** Looks up what a file of settings means by `${NAME}`; a variable that is empty or blank is not set. */
+export function environmentLookup(environment: Environment = process.env): (name: string) => string | undefined {
+  return (name) => {
+    const text = environment[name]?.trim();
+    return text === '' ? undefined : text;
+  };
+}
