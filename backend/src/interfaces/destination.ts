@@ -1,5 +1,4 @@
 import type { AcceptedEvent } from '../types/event';
-import type { Outcome } from '../types/delivery';
 
 /** What a destination promises and demands, as data. */
 export interface DestinationContract {
@@ -15,6 +14,8 @@ export interface DestinationContract {
   readonly dedupWindowMs: number | null;
   /** Whether it has a test mode of its own. */
   readonly testMode: boolean;
+  /** Whether its 409 says that it has the event already. */
+  readonly conflictMeansDelivered: boolean;
 }
 
 /** What came back from a call, before it means anything. */
@@ -56,8 +57,8 @@ export interface Destination {
   toPayload(event: AcceptedEvent): Buffer;
   /** One call. Never rejects; aborting `signal` ends it with `attempt_timeout` or `shutdown`, the signal's reason. */
   send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer>;
-  /** What the answer means, one outcome per parcel. Pure. */
-  classify(answer: UpstreamAnswer, parcels: readonly Parcel[]): Outcome[];
+  /** Whether the body of a 2xx says, by this destination's contract, that the event was taken. Pure. What every other answer means is one table for all: services/delivery/read-answer.ts. */
+  isAccepted(body: Buffer): boolean;
   /** Releases sockets. */
   close(): void;
 }

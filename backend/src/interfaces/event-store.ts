@@ -55,7 +55,8 @@ export interface Settlement {
   readonly deliveryId: number;
   readonly attempt: number;
   readonly at: number;
-  readonly record: AttemptRecord;
+  /** Null when nothing was sent (the circuit opened between claim and call): the number is passed over, no attempt is recorded. */
+  readonly record: AttemptRecord | null;
   readonly next:
     | { readonly status: 'delivered' }
     | {

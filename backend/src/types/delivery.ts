@@ -2,13 +2,7 @@ import type { AcceptedEvent, DeliveryStatus, EventStatus } from './event';
 
 /** Why a destination may have processed an attempt that we could not record as delivered (promise 4). */
 export type PossibleDuplicateReason =
-  | 'answer_lost'
-  | 'answer_late'
-  | 'answer_cut'
-  | 'answer_unreadable'
-  | 'lease_expired'
-  | 'shutdown'
-  | 'operator_replay';
+  'answer_lost' | 'answer_late' | 'answer_cut' | 'answer_unreadable' | 'lease_expired' | 'shutdown' | 'operator_replay';
 
 /** Why a delivery is dead. */
 export type DeadReason =
@@ -73,6 +67,8 @@ export interface ClaimedDelivery {
   readonly destination: string;
   /** The number of the attempt that this claim is for: the fencing token. */
   readonly attempt: number;
+  /** Which try of the present schedule this is, from 1: starts again at a replay and after a hold, and leaves out attempts that were passed over. The backoff goes by it. */
+  readonly tries: number;
   readonly payload: Buffer;
   readonly checksum: Buffer;
   /** When its retries end; null until the first retryable failure sets it. */

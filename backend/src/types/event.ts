@@ -1,3 +1,5 @@
+import type { ExactNumber } from './exact-number';
+
 /** Nouns of the accepting side. Times named `…At` are epoch milliseconds; a unit other than that is in the name. */
 
 /** A JSON value that has passed strict reading: every number in it is exactly what its text said. */
@@ -48,4 +50,19 @@ export interface CatalogueEntry {
   readonly description: string;
   readonly points: number;
   readonly requires: readonly ('value' | 'campaign_id' | 'click_id' | 'currency')[];
+}
+
+/** An event as a client posts it, validated field by field and not yet transformed. Exactly one of the two times is there. */
+export interface EventInput {
+  readonly event_id?: string;
+  readonly user_id: string;
+  readonly event_name: string;
+  readonly event_time?: string;
+  readonly event_time_epoch?: number | ExactNumber;
+  readonly value?: number | string | ExactNumber;
+  readonly currency?: string;
+  readonly campaign_id?: string;
+  readonly click_id?: string;
+  readonly properties?: JsonObject;
+  readonly deliver_at?: string;
 }

@@ -1,0 +1,67 @@
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+
+import { AppError } from './errors';
+import type { Log } from './interfaces/log';
+import type { Runtime } from './interfaces/runtime';
+import { handleError } from './middleware/handle-error';
+import { requestContext } from './middleware/request-context';
+import type { Route } from './routes';
+import type { Scope } from './types/auth';
+
+export interface AppParts {
+  readonly routes: readonly Route[];
+  /** Makes the middleware that lets in only callers with this scope. */
+  readonly authenticate: (scope: Scope) => RequestHandler;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly trustProxy: boolean | number | string;
+}
+
+/** The order in which a request passes through. Never listens. */
+export function createApp({ routes, authenticate, runtime, log, trustProxy }: AppParts): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.set('trust proxy', trustProxy);
+
+  app.use(requestContext(runtime));
+  app.use(helmet());
+  for (const [path, rows] of byPath(routes)) {
+    for (const row of rows) {
+      app[row.method](path, ...guards(row, authenticate), row.handler);
+    }
+    app.all(path, refuseMethod(rows));
+  }
+  app.use(() => {
+    throw new AppError('not_found', 'There is nothing at this path.');
+  });
+  app.use(handleError(log));
+  return app;
+}
+
+/** Authentication stands before the body is read: who may not come in is not listened to. */
+function guards(
+  { method, path, scope, body }: Route,
+  authenticate: (scope: Scope) => RequestHandler,
+): RequestHandler[] {
+  // The table is typed, but a route may come from plain JavaScript or a cast: a missing scope must stop the start.
+  if ((scope as string | undefined) === undefined) throw new Error(`${method.toUpperCase()} ${path} declares no scope`);
+  return [...(scope === 'public' ? [] : [authenticate(scope)]), ...(body ? [body] : [])];
+}
+
+function byPath(routes: readonly Route[]): Map<string, Route[]> {
+  const grouped = new Map<string, Route[]>();
+  for (const route of routes) grouped.set(route.path, [...(grouped.get(route.path) ?? []), route]);
+  return grouped;
+}
+
+function refuseMethod(rows: readonly Route[]): RequestHandler {
+  const allow = rows.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])).join(', ');
+  return (request) => {
+    throw new AppError('method_not_allowed', `${request.method} is not a method of this path; allowed: ${allow}.`, {
+      headers: { Allow: allow },
+    });
+  };
+}

@@ -1,0 +1,210 @@
+import type { Request, Response } from 'express';
+
+import { AppError } from '../errors';
+import type { EventService, Standing } from '../services/events/event-service';
+import { StoreUnavailableError } from '../interfaces/event-store';
+import type { Runtime } from '../interfaces/runtime';
+import type { Caller } from '../types/auth';
+import type { AttemptView, DeliveryView, EventView } from '../types/delivery';
+import type { EventInput, EventKey } from '../types/event';
+
+const WAIT_MAX_SECONDS = 30;
+const BATCH_MAX_EVENTS = 1000;
+/** After this many events of a batch the event loop is given back, so that one large batch delays no other request. */
+const EVENTS_PER_TURN = 25;
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+type ReadEvent = (raw: unknown) => EventInput;
+type ToProblem = (error: unknown, requestId: string) => object;
+
+export interface EventControllerParts {
+  readonly events: EventService;
+  readonly runtime: Runtime;
+  readonly readEvent: ReadEvent;
+  readonly toProblem: ToProblem;
+}
+
+/** HTTP for events: posting one or many, reading back. */
+export class EventController {
+  constructor(private readonly parts: EventControllerParts) {}
+
+  readonly post = async (request: Request, response: Response): Promise<void> => {
+    const { clientId } = callerOf(response);
+    const waitSeconds = preferredWait(request);
+    const idempotencyKey = readIdempotencyKey(request);
+    const standing = await this.parts.events.accept(clientId, this.parts.readEvent(request.body), idempotencyKey);
+    response.setHeader('Location', `/events/${standing.eventId}`);
+    if (standing.isDuplicate) response.setHeader('Idempotent-Replayed', 'true');
+    if (waitSeconds === null) return send(response, 202, standingJson(standing));
+    const view = await this.waitFor({ eventId: standing.eventId, clientId }, waitSeconds, request);
+    response.setHeader('Preference-Applied', `wait=${String(waitSeconds)}`);
+    const settled = {
+      event_id: standing.eventId,
+      status: view.status,
+      duplicate: standing.isDuplicate,
+      deliveries: view.deliveries.map(({ destination, status }) => ({ destination, status })),
+    };
+    send(response, view.status === 'pending' ? 202 : 200, settled);
+  };
+
+  readonly postBatch = async (request: Request, response: Response): Promise<void> => {
+    const { clientId } = callerOf(response);
+    const requestId = response.locals['requestId'] as string;
+    const raw = readBatch(request.body);
+    const pending: Promise<object>[] = [];
+    let storeFailure: Error | null = null;
+    const count = { accepted: 0, duplicates: 0, rejected: 0 };
+    for (const [index, item] of raw.entries()) {
+      if (index > 0 && index % EVENTS_PER_TURN === 0) await this.parts.runtime.turn();
+      pending.push(
+        this.acceptOne(clientId, item).then(
+          (standing) => {
+            count[standing.isDuplicate ? 'duplicates' : 'accepted'] += 1;
+            return { index, event_id: standing.eventId, status: standing.status, duplicate: standing.isDuplicate };
+          },
+          (error: unknown) => {
+            count.rejected += 1;
+            if (error instanceof StoreUnavailableError) storeFailure = error;
+            return { index, error: this.parts.toProblem(error, requestId) };
+          },
+        ),
+      );
+    }
+    const results = await Promise.all(pending);
+    // Nothing of it was taken, for a reason of ours: that is one answer, not a thousand.
+    if (storeFailure !== null && count.rejected === raw.length) throw storeFailure;
+    send(response, 207, { ...count, results });
+  };
+
+  readonly get = async (request: Request, response: Response): Promise<void> => {
+    send(response, 200, eventJson(await this.parts.events.find(keyOf(request, response))));
+  };
+
+  readonly getAttempts = async (request: Request, response: Response): Promise<void> => {
+    const attempts = await this.parts.events.attempts(keyOf(request, response));
+    send(response, 200, { data: attempts.map(attemptJson) });
+  };
+
+  private async acceptOne(clientId: string, raw: unknown): Promise<Standing> {
+    return this.parts.events.accept(clientId, this.parts.readEvent(raw));
+  }
+
+  private async waitFor(key: EventKey, seconds: number, request: Request): Promise<EventView> {
+    const ended = new AbortController();
+    const cancelTimer = this.parts.runtime.after(seconds * 1000, () => ended.abort());
+    const onClose = () => ended.abort();
+    request.socket.once('close', onClose);
+    try {
+      return await this.parts.events.waitForOutcome(key, ended.signal);
+    } finally {
+      cancelTimer();
+      request.socket.off('close', onClose);
+    }
+  }
+}
+
+function callerOf(response: Response): Caller {
+  return response.locals['caller'] as Caller;
+}
+
+/** Whose event: the caller's own, or anyone's for a caller that may read all. */
+function keyOf(request: Request, response: Response): EventKey {
+  const caller = callerOf(response);
+  const eventId = String(request.params['id']).toLowerCase();
+  return { eventId, clientId: caller.scopes.includes('events:read:all') ? null : caller.clientId };
+}
+
+/** `Prefer: wait=N` in whole seconds (RFC 7240, section 4.3), capped; null without it. What cannot be understood is ignored, as the RFC asks. */
+function preferredWait(request: Request): number | null {
+  const header = request.headers['prefer'];
+  const text = Array.isArray(header) ? header.join(',') : (header ?? '');
+  const match = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])/i.exec(text);
+  return match ? Math.min(Number(match[1]), WAIT_MAX_SECONDS) : null;
+}
+
+function readIdempotencyKey(request: Request): string | undefined {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key !== 'string' || !IDEMPOTENCY_KEY.test(key)) {
+    throw new AppError('invalid_request', 'Idempotency-Key must be 1 to 255 visible ASCII characters.');
+  }
+  return key;
+}
+
+function readBatch(body: unknown): unknown[] {
+  const fault = (detail: string, pointer: string) =>
+    new AppError('validation_failed', 'A batch is { "events": [ … ] }.', { errors: [{ pointer, detail }] });
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw fault('must be a JSON object', '');
+  const unknown = Object.keys(body).find((key) => key !== 'events');
+  if (unknown !== undefined) throw fault('is not a field of a batch', `/${unknown.slice(0, 64)}`);
+  const { events } = body as { events?: unknown };
+  if (!Array.isArray(events) || events.length === 0) throw fault('must be an array of 1 to 1000 events', '/events');
+  if (events.length > BATCH_MAX_EVENTS) {
+    throw new AppError(
+      'batch_too_large',
+      `A batch holds at most ${String(BATCH_MAX_EVENTS)} events; this one has ${String(events.length)}.`,
+    );
+  }
+  return events;
+}
+
+function send(response: Response, status: number, body: object): void {
+  response.statusCode = status;
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.end(JSON.stringify(body));
+}
+
+function standingJson({ eventId, status, isDuplicate, deliveries }: Standing): object {
+  return { event_id: eventId, status, duplicate: isDuplicate, deliveries };
+}
+
+const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** An event as the API shows it: the fields as stored, its standing, and each delivery. */
+export function eventJson({ event, status, deliveries }: EventView): object {
+  return {
+    event_id: event.eventId,
+    client_id: event.clientId,
+    user_id: event.userId,
+    event_name: event.eventName,
+    event_time: iso(event.eventTimeSeconds * 1000),
+    event_time_epoch: event.eventTimeSeconds,
+    value_cents: event.valueCents,
+    currency: event.currency,
+    campaign_id: event.campaignId,
+    click_id: event.clickId,
+    properties: event.properties,
+    deliver_at: iso(event.deliverAt),
+    accepted_at: iso(event.acceptedAt),
+    status,
+    deliveries: deliveries.map(deliveryJson),
+  };
+}
+
+export function deliveryJson(delivery: DeliveryView): object {
+  return {
+    destination: delivery.destination,
+    status: delivery.status,
+    attempts: delivery.attempts,
+    next_attempt_at: iso(delivery.nextAttemptAt),
+    last_error: delivery.lastError,
+    last_http_status: delivery.lastHttpStatus,
+    dead_reason: delivery.deadReason,
+    delivered_at: iso(delivery.deliveredAt),
+    payload: JSON.parse(delivery.payload.toString('utf8')) as unknown,
+  };
+}
+
+function attemptJson(attempt: AttemptView): object {
+  return {
+    destination: attempt.destination,
+    number: attempt.number,
+    started_at: iso(attempt.startedAt),
+    duration_ms: attempt.durationMs,
+    outcome: attempt.outcome,
+    http_status: attempt.httpStatus,
+    error: attempt.error,
+    excerpt: attempt.excerpt,
+    possible_duplicate: attempt.possibleDuplicate,
+  };
+}

@@ -1,0 +1,48 @@
+import type { RequestHandler } from 'express';
+
+import type { AuthController } from './controllers/auth-controller';
+import type { EventController } from './controllers/event-controller';
+import type { OperationController } from './controllers/operation-controller';
+import { readForm, readJson } from './middleware/read-body';
+import type { Scope } from './types/auth';
+
+/** One row of the table. `scope: 'public'` is said aloud; a row without a scope stops the start. */
+export interface Route {
+  readonly method: 'get' | 'post';
+  readonly path: string;
+  readonly scope: Scope | 'public';
+  readonly body?: RequestHandler;
+  readonly handler: RequestHandler;
+}
+
+export interface Controllers {
+  readonly auth: AuthController;
+  readonly events: EventController;
+  readonly operation: OperationController;
+}
+
+const KIB = 1024;
+const BODY_BYTES = 100 * KIB;
+const BATCH_BYTES = 5 * KIB * KIB;
+
+/** Every route of the gateway. Paths that are fixed stand before those with a parameter. */
+export function routes({ auth, events, operation }: Controllers): Route[] {
+  return [
+    { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
+    { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
+    { method: 'get', path: '/health', scope: 'public', handler: operation.getHealth },
+    { method: 'get', path: '/ready', scope: 'public', handler: operation.getReady },
+    { method: 'get', path: '/version', scope: 'public', handler: operation.getVersion },
+    { method: 'post', path: '/events', scope: 'events:write', body: readJson(BODY_BYTES), handler: events.post },
+    {
+      method: 'post',
+      path: '/events/batch',
+      scope: 'events:write',
+      body: readJson(BATCH_BYTES),
+      handler: events.postBatch,
+    },
+    { method: 'get', path: '/events/circuit-status', scope: 'events:read', handler: operation.getCircuitStatus },
+    { method: 'get', path: '/events/:id', scope: 'events:read', handler: events.get },
+    { method: 'get', path: '/events/:id/attempts', scope: 'events:read', handler: events.getAttempts },
+  ];
+}

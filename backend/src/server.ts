@@ -1,0 +1,65 @@
+import { ConfigError, loadConfig } from './config';
+import { createGateway, type Gateway } from './gateway';
+import { createLogger } from './logger';
+
+/** The process: settings in, signals, exit codes. 0: stopped when asked to; 1: could not start, or had to give up. */
+
+function complain(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`sluice: ${message}\n`);
+}
+
+function explain(error: unknown, port: number): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (code === 'EADDRINUSE')
+    return new Error(`port ${String(port)} is in use; stop what listens there or set PORT to another.`);
+  if (code === 'EACCES')
+    return new Error(`this user may not listen on port ${String(port)}; set PORT to one above 1023.`);
+  return error;
+}
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const log = createLogger(config.logLevel);
+  let exitCode = 0;
+  let stopping: Promise<void> | null = null;
+
+  const stop = (gateway: Gateway, why: string, code: number): void => {
+    // Asked twice: whoever waits has lost patience.
+    if (stopping !== null) process.exit(code === 0 ? 130 : code);
+    exitCode = code;
+    log.info({ why }, 'gateway.stopping');
+    stopping = gateway.stop().catch((error: unknown) => {
+      log.error({ err: error }, 'gateway.stop_failed');
+      exitCode = 1;
+    });
+    void stopping.then(() => process.exit(exitCode));
+  };
+
+  const gateway: Gateway = createGateway(config, {
+    log,
+    onFatal: (error) => {
+      log.error({ err: error }, 'gateway.fatal');
+      stop(gateway, 'fatal error', 1);
+    },
+  });
+  for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(kind, (error) => {
+      log.error({ err: error, kind }, 'gateway.uncaught');
+      stop(gateway, kind, 1);
+    });
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(gateway, signal, 0));
+
+  const { url } = await gateway.start().catch((error: unknown) => {
+    throw explain(error, config.port);
+  });
+  log.info({ url, environment: config.environment, store: config.store.path }, 'gateway.started');
+}
+
+main().catch((error: unknown) => {
+  complain(error);
+  if (!(error instanceof ConfigError) && error instanceof Error && error.stack)
+    process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+});

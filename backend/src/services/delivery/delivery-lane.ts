@@ -1,0 +1,203 @@
+import type { Destination } from '../../interfaces/destination';
+import {
+  StoreUnavailableError,
+  type ClaimResult,
+  type EventStore,
+  type Settlement,
+  type SettleResult,
+} from '../../interfaces/event-store';
+import type { Log } from '../../interfaces/log';
+import type { Runtime } from '../../interfaces/runtime';
+import type { Startable } from '../../interfaces/startable';
+import type { ClaimedDelivery } from '../../types/delivery';
+import type { EventFeed } from '../events/event-feed';
+import type { Batcher } from '../resilience/batcher';
+import type { Circuit } from '../resilience/circuit';
+import { attemptDelivery } from './attempt';
+import type { RetrySchedule } from './schedule';
+
+export interface DeliverySettings {
+  readonly leaseMs: number;
+  readonly attemptTimeoutMs: number;
+  readonly schedule: RetrySchedule;
+  /** On stop, attempts in flight may go on for this long. */
+  readonly drainMs: number;
+}
+
+export interface DeliveryLaneParts {
+  readonly destination: Destination;
+  readonly circuit: Circuit;
+  readonly store: EventStore;
+  readonly settlements: Batcher<Settlement, SettleResult>;
+  readonly runtime: Runtime;
+  readonly feed: EventFeed;
+  readonly log: Log;
+  readonly settings: DeliverySettings;
+}
+
+/** The store is asked this often at least: other processes may have put something there. */
+const POLL_MS = 1_000;
+const STORE_PAUSE_MS = 500;
+
+/** Sends the deliveries of one destination. Invariant: at most `concurrency` are in flight, and each one only under its lease. */
+export class DeliveryLane implements Startable {
+  private readonly inFlight = new Set<Promise<void>>();
+  private readonly shutdown = new AbortController();
+  private loop: Promise<void> | null = null;
+  private isStopping = false;
+  private isWoken = false;
+  private mayHaveMore = true;
+  private endWait: () => void = () => undefined;
+
+  constructor(private readonly parts: DeliveryLaneParts) {}
+
+  start(): Promise<void> {
+    this.parts.circuit.onChange((change) => {
+      this.parts.log.warn({ destination: this.parts.destination.name, ...change }, 'circuit.changed');
+      this.nudge();
+    });
+    this.loop ??= this.run();
+    return Promise.resolve();
+  }
+
+  /** Something may be due. */
+  nudge(): void {
+    this.isWoken = true;
+    this.endWait();
+  }
+
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    this.nudge();
+    await this.loop;
+    const cancelTimer = this.parts.runtime.after(this.parts.settings.drainMs, () => this.shutdown.abort('shutdown'));
+    await Promise.all(this.inFlight);
+    cancelTimer();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isStopping) {
+      this.isWoken = false;
+      let waitMs = POLL_MS;
+      const room = this.room();
+      if (room > 0) {
+        const result = await this.claim(room);
+        if (result === null) {
+          await this.wait(STORE_PAUSE_MS);
+          continue;
+        }
+        for (const delivery of result.claimed) this.begin(delivery);
+        this.mayHaveMore = result.claimed.length === room;
+        if (result.nextDueAt !== null) waitMs = Math.min(waitMs, result.nextDueAt - this.parts.runtime.now());
+      }
+      await this.wait(Math.min(waitMs, this.circuitWaitMs()));
+      // Attempts that end together are settled together, and their places are filled by one claim.
+      await this.parts.runtime.turn();
+    }
+  }
+
+  private room(): number {
+    const { destination, circuit } = this.parts;
+    return Math.min(destination.concurrency - this.inFlight.size, circuit.permits());
+  }
+
+  private circuitWaitMs(): number {
+    const changeAt = this.parts.circuit.nextChangeAt();
+    return changeAt === null ? POLL_MS : changeAt - this.parts.runtime.monotonic();
+  }
+
+  /** Null when the store could not say; it is asked again after a pause. */
+  private async claim(limit: number): Promise<ClaimResult | null> {
+    const { store, destination, runtime, settings, log } = this.parts;
+    try {
+      const now = runtime.now();
+      const result = await store.claimDue({ destination: destination.name, limit, now, leaseMs: settings.leaseMs });
+      for (const { eventId, clientId } of result.buried) this.publishDead(eventId, clientId, 'attempts_exhausted');
+      return result;
+    } catch (error) {
+      log.error({ destination: destination.name, err: error }, 'delivery.claim_failed');
+      return null;
+    }
+  }
+
+  private begin(delivery: ClaimedDelivery): void {
+    const work = this.deliver(delivery).finally(() => {
+      this.inFlight.delete(work);
+      if (this.mayHaveMore) this.nudge();
+    });
+    this.inFlight.add(work);
+  }
+
+  private async deliver(delivery: ClaimedDelivery): Promise<void> {
+    const { destination, circuit, runtime, settings, log } = this.parts;
+    const settlement = await attemptDelivery(delivery, {
+      destination,
+      circuit,
+      runtime,
+      schedule: settings.schedule,
+      attemptTimeoutMs: settings.attemptTimeoutMs,
+      shutdown: this.shutdown.signal,
+    });
+    const result = await this.settle(settlement, delivery);
+    const { record, next } = settlement;
+    const fields = {
+      eventId: delivery.eventId,
+      destination: destination.name,
+      attempt: delivery.attempt,
+      status: next.status,
+    };
+    if (record !== null) {
+      const { outcome, httpStatus, durationMs, error } = record;
+      log.info(
+        { ...fields, outcome, httpStatus, durationMs, ...(error !== null && { error }), result },
+        'delivery.attempted',
+      );
+    } else if (next.status === 'dead') {
+      log.warn({ ...fields, reason: next.reason, result }, 'delivery.buried');
+    }
+    if (result === 'applied') this.publish(delivery, settlement);
+    if (next.status === 'pending') this.nudge();
+  }
+
+  /** Records the end of an attempt, again and again while the store cannot, until the lease runs out: then it counts as lost. */
+  private async settle(settlement: Settlement, delivery: ClaimedDelivery): Promise<SettleResult | 'lost'> {
+    const { settlements, runtime, log } = this.parts;
+    for (;;) {
+      try {
+        return await settlements.add(settlement);
+      } catch (error) {
+        log.error({ eventId: delivery.eventId, err: error }, 'delivery.settle_failed');
+        if (!(error instanceof StoreUnavailableError) || this.isStopping || runtime.now() > delivery.leaseUntil)
+          return 'lost';
+        await runtime.sleep(STORE_PAUSE_MS);
+      }
+    }
+  }
+
+  private publish(delivery: ClaimedDelivery, { at, record, next }: Settlement): void {
+    const { eventId, clientId, destination } = delivery;
+    const common = { at, eventId, clientId, destination, status: next.status, record };
+    const deadReason = next.status === 'dead' ? next.reason : null;
+    if (record !== null) this.parts.feed.publish({ ...common, fact: 'attempted', deadReason });
+    if (next.status !== 'pending') this.parts.feed.publish({ ...common, fact: next.status, deadReason });
+  }
+
+  private publishDead(eventId: string, clientId: string, deadReason: 'attempts_exhausted'): void {
+    const { destination, runtime, feed, log } = this.parts;
+    const common = { eventId, destination: destination.name };
+    log.warn({ ...common, reason: deadReason }, 'delivery.buried');
+    feed.publish({ ...common, fact: 'dead', at: runtime.now(), clientId, status: 'dead', record: null, deadReason });
+  }
+
+  /** Ends after `ms`, or at once when something woke the lane since the last look. */
+  private wait(ms: number): Promise<void> {
+    if (this.isWoken || this.isStopping) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancelTimer = this.parts.runtime.after(Math.max(1, ms), resolve);
+      this.endWait = () => {
+        cancelTimer();
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import type { Destination, UpstreamAnswer } from '../../interfaces/destination';
+import type { Outcome, PossibleDuplicateReason } from '../../types/delivery';
+import { retryAfterMs } from '../resilience/backoff';
+
+/** An attempt's answer, read: what it means and what is kept of it. */
+export interface Reading {
+  readonly outcome: Outcome;
+  readonly httpStatus: number | null;
+  readonly error: string | null;
+  readonly excerpt: string | null;
+}
+
+/** A destination that asks for more patience than this is tried again after this. */
+export const RETRY_AFTER_MAX_MS = 3_600_000;
+
+const EXCERPT_MAX_CHARS = 500;
+/** 4xx that a later try may cure: timeout, too early, too many requests (RFC 9110, 8470, 6585). */
+const RETRYABLE_4XX = new Set([408, 425, 429]);
+
+/** Reads an answer by the one table for all destinations; only the meaning of a 2xx body and of 409 is the destination's own. Pure. */
+export function readAnswer(answer: UpstreamAnswer, destination: Destination, nowMs: number): Reading {
+  if (answer.kind === 'failure') {
+    const possibleDuplicate = answer.mayHaveBeenProcessed ? duplicateReasonOf(answer.code) : null;
+    return {
+      outcome: { kind: 'retryable', retryAfterMs: null, possibleDuplicate },
+      httpStatus: null,
+      error: answer.code,
+      excerpt: null,
+    };
+  }
+  const { status, body, headers } = answer;
+  const outcome = readStatus(status, body, destination, () =>
+    retryAfterMs(headers['retry-after'], nowMs, RETRY_AFTER_MAX_MS),
+  );
+  const isUnreadable = outcome.kind === 'retryable' && status >= 200 && status < 300;
+  const error = outcome.kind === 'delivered' ? null : isUnreadable ? 'answer_unreadable' : `http_${String(status)}`;
+  return { outcome, httpStatus: status, error, excerpt: excerptOf(body) };
+}
+
+function readStatus(status: number, body: Buffer, destination: Destination, retryAfter: () => number | null): Outcome {
+  if (status >= 200 && status < 300) {
+    return destination.isAccepted(body)
+      ? { kind: 'delivered' }
+      : { kind: 'retryable', retryAfterMs: null, possibleDuplicate: 'answer_unreadable' };
+  }
+  if (status >= 500 || RETRYABLE_4XX.has(status)) {
+    return { kind: 'retryable', retryAfterMs: retryAfter(), possibleDuplicate: null };
+  }
+  if (status === 401 || status === 403) return { kind: 'held', until: 'probe' };
+  if (status === 410) return { kind: 'held', until: 'operator' };
+  if (status === 409 && destination.contract.conflictMeansDelivered) return { kind: 'delivered' };
+  return { kind: 'rejected', reason: 'rejected' };
+}
+
+function duplicateReasonOf(code: string): PossibleDuplicateReason {
+  if (code === 'attempt_timeout') return 'answer_late';
+  if (code === 'shutdown') return 'shutdown';
+  if (code === 'answer_cut' || code === 'answer_too_large') return 'answer_cut';
+  return 'answer_lost';
+}
+
+/** The start of a body as printable text, for the operator's eyes. */
+function excerptOf(body: Buffer): string | null {
+  if (body.length === 0) return null;
+  const text = body.subarray(0, EXCERPT_MAX_CHARS * 4).toString('utf8');
+  return text.replace(/[\p{Cc}\p{Cs}\ufffd]+/gu, ' ').slice(0, EXCERPT_MAX_CHARS);
+}

@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+
+import { AppError } from '../../errors';
+import type { Destination } from '../../interfaces/destination';
+import type { AcceptResult, DeliveryStanding, EventStore, NewEvent } from '../../interfaces/event-store';
+import type { Runtime } from '../../interfaces/runtime';
+import type { NewDelivery, AttemptView, EventView } from '../../types/delivery';
+import type { AcceptedEvent, EventInput, EventKey, EventStatus } from '../../types/event';
+import { Batcher } from '../resilience/batcher';
+import { differingFields, fingerprint } from './canonical';
+import type { Catalogue } from './catalogue';
+import type { EventFeed } from './event-feed';
+import { transformEvent } from './transform-event';
+
+export interface EventServiceParts {
+  readonly store: EventStore;
+  readonly runtime: Runtime;
+  readonly catalogue: Catalogue;
+  readonly feed: EventFeed;
+  /** The destinations as configured now. */
+  readonly destinations: () => readonly Destination[];
+  readonly backlogMax: number;
+  readonly maxAgeMs: number;
+  readonly maxAheadMs: number;
+}
+
+/** What a client is told of an event it has posted. */
+export interface Standing {
+  readonly eventId: string;
+  readonly status: EventStatus;
+  readonly isDuplicate: boolean;
+  readonly deliveries: readonly DeliveryStanding[];
+}
+
+/** As many events as one transaction takes; more wait for the next, so that no commit holds the event loop for long. */
+const EVENTS_PER_COMMIT = 200;
+/** More than this waiting for a commit means that the disk does not keep up: refused as `overloaded` before memory fills. */
+const EVENTS_WAITING_MAX = 20_000;
+
+/** Accepts events and reads them back. */
+export class EventService {
+  private readonly commits: Batcher<NewEvent, AcceptResult>;
+
+  constructor(private readonly parts: EventServiceParts) {
+    this.commits = new Batcher<NewEvent, AcceptResult>(
+      parts.runtime,
+      (events) => parts.store.accept(events, { backlogMax: parts.backlogMax }),
+      { maxItems: EVENTS_PER_COMMIT, maxWaiting: EVENTS_WAITING_MAX },
+    );
+  }
+
+  /**
+   * Accepts one event. Resolves only after it is committed and fsynced; concurrent calls share a commit.
+   * Throws `validation_failed`, `event_id_conflict`, `idempotency_key_reused`, `backlog_full` or StoreUnavailableError: nothing was taken then.
+   */
+  async accept(clientId: string, input: EventInput, idempotencyKey?: string): Promise<Standing> {
+    const { runtime, catalogue, maxAgeMs, maxAheadMs } = this.parts;
+    const event = transformEvent(input, {
+      clientId,
+      idempotencyKey,
+      catalogue,
+      maxAgeMs,
+      maxAheadMs,
+      now: runtime.now(),
+      newId: () => runtime.newId(),
+    });
+    const result = await this.commits.add({
+      event,
+      fingerprint: fingerprint(event),
+      deliveries: this.deliveriesOf(event),
+    });
+    if (result.kind === 'full') {
+      throw new AppError(
+        'backlog_full',
+        'Too many events wait for their destinations; nothing was taken. Send it again later.',
+        {
+          retryAfterSeconds: 10,
+        },
+      );
+    }
+    if (result.kind === 'conflict') throw conflict(event, result.stored, input.event_id === undefined);
+    const isDuplicate = result.kind === 'duplicate';
+    const { status, deliveries } = result;
+    if (!isDuplicate) {
+      const destinations = deliveries.map(({ destination }) => destination);
+      this.parts.feed.publish({ fact: 'accepted', at: event.acceptedAt, event, destinations });
+    }
+    return { eventId: event.eventId, status, isDuplicate, deliveries };
+  }
+
+  /** Resolves once the event has no open delivery, or at `signal`, with its standing then. */
+  async waitForOutcome(key: EventKey, signal: AbortSignal): Promise<EventView> {
+    const { feed, runtime } = this.parts;
+    for (;;) {
+      const change = new AbortController();
+      const stopListening = feed.listen((fact) => {
+        if (fact.fact !== 'accepted' && fact.eventId === key.eventId) change.abort();
+      });
+      try {
+        const view = await this.find(key);
+        if (view.status !== 'pending' || signal.aborted) return view;
+        // Another process may be the one that delivers, so the store is asked again now and then.
+        await runtime.sleep(1_000, AbortSignal.any([signal, change.signal]));
+      } finally {
+        stopListening();
+      }
+    }
+  }
+
+  /** Throws `not_found` also for an event of another client. */
+  async find(key: EventKey): Promise<EventView> {
+    return (await this.parts.store.find(key)) ?? notFound();
+  }
+
+  async attempts(key: EventKey): Promise<AttemptView[]> {
+    return (await this.parts.store.attempts(key)) ?? notFound();
+  }
+
+  /** Resolves when no accepted request waits for its commit. */
+  idle(): Promise<void> {
+    return this.commits.idle();
+  }
+
+  private deliveriesOf(event: AcceptedEvent): NewDelivery[] {
+    const deliveries: NewDelivery[] = [];
+    for (const destination of this.parts.destinations()) {
+      if (destination.mode === 'off' || !destination.wants(event.eventName)) continue;
+      const payload = destination.toPayload(event);
+      deliveries.push({
+        destination: destination.name,
+        payload,
+        checksum: createHash('sha256').update(payload).digest(),
+        dueAt: Math.max(event.acceptedAt, event.deliverAt ?? 0),
+      });
+    }
+    return deliveries;
+  }
+}
+
+function notFound(): never {
+  throw new AppError('not_found', 'There is no such event.');
+}
+
+function conflict(event: AcceptedEvent, stored: AcceptedEvent, isFromKey: boolean): AppError {
+  const fields = differingFields(stored, event);
+  const differ = `differs from the stored event in: ${fields.join(', ')}`;
+  const errors = fields.map((field) => ({ pointer: `/${field}`, detail: 'differs from the stored event' }));
+  return isFromKey
+    ? new AppError('idempotency_key_reused', `This Idempotency-Key was used for another event; this one ${differ}.`, {
+        errors,
+      })
+    : new AppError('event_id_conflict', `This event_id was used for another event; this one ${differ}.`, { errors });
+}

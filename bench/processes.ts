@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+/** A server of the bench in its own process, so that it shares no event loop with the load. */
+export interface BenchServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const DIST = join(__dirname, '..');
+
+/** Starts `dist/<script>` and waits until `path` answers 200. */
+export async function startServer(
+  script: string,
+  port: number,
+  path: string,
+  env: Record<string, string>,
+): Promise<BenchServer> {
+  const child = spawn(process.execPath, [join(DIST, script)], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const url = `http://127.0.0.1:${String(port)}`;
+  await answering(`${url}${path}`, child);
+  return { url, stop: () => stop(child) };
+}
+
+async function answering(url: string, child: ChildProcess): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`the server for ${url} ended with code ${String(child.exitCode)}`);
+    const isUp = await fetch(url).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (isUp) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  child.kill('SIGKILL');
+  throw new Error(`${url} did not answer within 20 s`);
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exited;
+}
