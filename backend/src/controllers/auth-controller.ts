@@ -1,0 +1,78 @@
+import type { Request, Response } from 'express';
+import { AppError } from '../errors';
+import type { AuthService } from '../services/auth/auth-service';
+import { TokenRequestError, readTokenRequest } from '../services/auth/token-request';
+import type { IssuedToken } from '../services/auth/token-service';
+
+interface Credentials {
+  readonly clientId: string;
+  readonly clientSecret?: string;
+}
+
+export interface AuthControllerParts {
+  readonly auth: AuthService;
+  /** Reads the body of `POST /auth`; throws `validation_failed`. */
+  readonly readCredentials: (raw: unknown) => Credentials;
+}
+
+/** HTTP for tokens: in JSON, and as RFC 6749 has it. */
+export class AuthController {
+  constructor(private readonly parts: AuthControllerParts) {}
+
+  readonly post = (request: Request, response: Response): void => {
+    forbidStoring(response);
+    const { clientId, clientSecret } = this.parts.readCredentials(request.body);
+    const grant = this.parts.auth.grant({ clientId, clientSecret, address: request.ip ?? '' });
+    if (grant.kind === 'granted') return sendToken(response, grant.issued);
+    if (grant.kind === 'limited') throw tooManyFailures(grant.retryAfterSeconds);
+    throw new AppError('invalid_client', 'There is no such client, or the secret is wrong.', {
+      headers: { 'WWW-Authenticate': 'Bearer realm="sluice"' },
+    });
+  };
+
+  readonly postToken = (request: Request, response: Response): void => {
+    forbidStoring(response);
+    try {
+      const asked = readTokenRequest(request.body as Readonly<Record<string, string>>, request.rawHeaders);
+      const grant = this.parts.auth.grant({ ...asked, address: request.ip ?? '' });
+      if (grant.kind === 'limited') throw tooManyFailures(grant.retryAfterSeconds);
+      if (grant.kind === 'refused')
+        throw new TokenRequestError('invalid_client', 'There is no such client, or the secret is wrong.');
+      if (grant.kind === 'scope_refused') {
+        throw new TokenRequestError('invalid_scope', `The scopes of this client are: ${grant.available.join(' ')}.`);
+      }
+      sendToken(response, grant.issued);
+    } catch (error) {
+      if (!(error instanceof TokenRequestError)) throw error;
+      sendTokenError(response, error);
+    }
+  };
+}
+
+function tooManyFailures(retryAfterSeconds: number): AppError {
+  return new AppError(
+    'rate_limited',
+    'Too many failed attempts for this client from this address; nothing was tried.',
+    {
+      retryAfterSeconds,
+    },
+  );
+}
+
+/** A token is for its client alone (RFC 6749, section 5.1); set first, so that a refusal has it too. */
+function forbidStoring(response: Response): void {
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('Pragma', 'no-cache');
+}
+
+function sendToken(response: Response, { token, lifetimeSeconds, scopes }: IssuedToken): void {
+  response
+    .status(200)
+    .json({ access_token: token, token_type: 'Bearer', expires_in: lifetimeSeconds, scope: scopes.join(' ') });
+}
+
+/** The form that clients of this protocol understand (RFC 6749, section 5.2). */
+function sendTokenError(response: Response, { code, detail }: TokenRequestError): void {
+  if (code === 'invalid_client') response.setHeader('WWW-Authenticate', 'Basic realm="sluice", charset="UTF-8"');
+  response.status(code === 'invalid_client' ? 401 : 400).json({ error: code, error_description: detail });
+}

@@ -1,0 +1,63 @@
+import type { Log } from '../../interfaces/log';
+import type { Client, Scope } from '../../types/auth';
+import type { ClientRegistry } from './client-registry';
+import type { FailureLimiter } from './failure-limiter';
+import { isScope } from './token-claims';
+import type { IssuedToken, TokenService } from './token-service';
+
+/** Longer than any id that a client can have; what was sent is cut here before it is counted and logged. */
+const CLIENT_ID_MAX = 64;
+
+export interface GrantRequest {
+  readonly clientId: string;
+  readonly clientSecret: string | undefined;
+  /** Where it comes from. */
+  readonly address: string;
+  /** Scopes separated by spaces (RFC 6749, section 3.3); undefined: all that the client has. */
+  readonly scope?: string | undefined;
+}
+
+export type Grant =
+  | { readonly kind: 'granted'; readonly issued: IssuedToken }
+  /** Unknown client or wrong secret: which of the two is not said. */
+  | { readonly kind: 'refused' }
+  /** Too many failures; nothing was tried. */
+  | { readonly kind: 'limited'; readonly retryAfterSeconds: number }
+  /** It asked for a scope that there is not or that it may not have. */
+  | { readonly kind: 'scope_refused'; readonly available: readonly Scope[] };
+
+export interface AuthServiceParts {
+  readonly clients: ClientRegistry;
+  readonly tokens: TokenService;
+  readonly failures: FailureLimiter;
+  readonly log: Log;
+}
+
+/** Gives tokens to clients that prove who they are. */
+export class AuthService {
+  constructor(private readonly parts: AuthServiceParts) {}
+
+  grant({ clientId, clientSecret, address, scope }: GrantRequest): Grant {
+    const { clients, tokens, failures, log } = this.parts;
+    const countedId = clientId.slice(0, CLIENT_ID_MAX);
+    const retryAfterSeconds = failures.retryAfterSeconds(countedId, address);
+    if (retryAfterSeconds !== null) return { kind: 'limited', retryAfterSeconds };
+    const client = clients.authenticate(clientId, clientSecret);
+    if (client === null) {
+      failures.record(countedId, address);
+      log.warn({ clientId: countedId, address }, 'auth.refused');
+      return { kind: 'refused' };
+    }
+    const scopes = scope === undefined ? client.scopes : narrowedScopes(client, scope);
+    if (scopes === null) return { kind: 'scope_refused', available: client.scopes };
+    log.debug({ clientId, address, scopes }, 'auth.granted');
+    return { kind: 'granted', issued: tokens.issue(client, scopes) };
+  }
+}
+
+/** The scopes that the text asks for, in the client's order; null when it asks for one that the client has not. */
+function narrowedScopes(client: Client, text: string): readonly Scope[] | null {
+  const asked = new Set(text.split(' '));
+  const isAllowed = [...asked].every((scope) => isScope(scope) && client.scopes.includes(scope));
+  return isAllowed ? client.scopes.filter((scope) => asked.has(scope)) : null;
+}
