@@ -12,7 +12,7 @@ interface Credentials {
 export interface AuthControllerParts {
   readonly auth: AuthService;
   /** Reads the body of `POST /auth`; throws `validation_failed`. */
-  readonly readCredentials: (raw: unknown) => Credentials;
+  readonly readAuthInput: (raw: unknown) => Credentials;
 }
 
 /** HTTP for tokens: in JSON, and as RFC 6749 has it. */
@@ -21,7 +21,7 @@ export class AuthController {
 
   readonly post = (request: Request, response: Response): void => {
     forbidStoring(response);
-    const { clientId, clientSecret } = this.parts.readCredentials(request.body);
+    const { clientId, clientSecret } = this.parts.readAuthInput(request.body);
     const grant = this.parts.auth.grant({ clientId, clientSecret, address: request.ip ?? '' });
     if (grant.kind === 'granted') return sendToken(response, grant.issued);
     if (grant.kind === 'limited') throw tooManyFailures(grant.retryAfterSeconds);
