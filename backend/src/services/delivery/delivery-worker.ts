@@ -31,7 +31,9 @@ export class DeliveryWorker implements Startable {
 
   constructor(private readonly parts: DeliveryWorkerParts) {
     const { runtime, store, circuitCooldownMs } = parts;
-    this.settlements = new Batcher<Settlement, SettleResult>(runtime, (batch) => store.settle(batch), {
+    this.settlements = new Batcher<Settlement, SettleResult>({
+      runtime,
+      flush: (settlements) => store.settle(settlements),
       maxItems: SETTLEMENTS_PER_COMMIT,
       // Bounded already by the concurrency of all lanes: an outcome is never turned away.
       maxWaiting: Infinity,

@@ -40,13 +40,15 @@ const EVENTS_WAITING_MAX = 20_000;
 /** Accepts events and reads them back. */
 export class EventService {
   private readonly commits: Batcher<NewEvent, AcceptResult>;
+  private readonly stopping = new AbortController();
 
   constructor(private readonly parts: EventServiceParts) {
-    this.commits = new Batcher<NewEvent, AcceptResult>(
-      parts.runtime,
-      (events) => parts.store.accept(events, { backlogMax: parts.backlogMax }),
-      { maxItems: EVENTS_PER_COMMIT, maxWaiting: EVENTS_WAITING_MAX },
-    );
+    this.commits = new Batcher<NewEvent, AcceptResult>({
+      runtime: parts.runtime,
+      flush: (events) => parts.store.accept(events, { backlogMax: parts.backlogMax }),
+      maxItems: EVENTS_PER_COMMIT,
+      maxWaiting: EVENTS_WAITING_MAX,
+    });
   }
 
   /**
@@ -88,9 +90,10 @@ export class EventService {
     return { eventId: event.eventId, status, isDuplicate, deliveries };
   }
 
-  /** Resolves once the event has no open delivery, or at `signal`, with its standing then. */
-  async waitForOutcome(key: EventKey, signal: AbortSignal): Promise<EventView> {
+  /** Resolves once the event has no open delivery, or at `until`, with its standing then. */
+  async waitForOutcome(key: EventKey, until: AbortSignal): Promise<EventView> {
     const { feed, runtime } = this.parts;
+    const signal = AbortSignal.any([until, this.stopping.signal]);
     for (;;) {
       const change = new AbortController();
       const stopListening = feed.listen((fact) => {
@@ -114,6 +117,11 @@ export class EventService {
 
   async attempts(key: EventKey): Promise<AttemptView[]> {
     return (await this.parts.store.attempts(key)) ?? notFound();
+  }
+
+  /** Ends every wait for an outcome, each with the standing of now: the process is about to stop. */
+  stopWaiting(): void {
+    this.stopping.abort();
   }
 
   /** Resolves when no accepted request waits for its commit. */
