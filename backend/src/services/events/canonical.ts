@@ -1,0 +1,65 @@
+/**
+ * The content of an event as one text and one digest: events that say the same have the same, however they were spelled. What
+ * identifies an event or its acceptance (id, client, time of acceptance) is not content.
+ */
+import { hash } from 'node:crypto';
+
+import type { AcceptedEvent, JsonValue } from '../../types/event';
+
+/** The content's fields by their names in the API, in canonical (sorted) order. */
+const CONTENT: readonly (readonly [name: string, read: (event: AcceptedEvent) => JsonValue])[] = [
+  ['campaign_id', (event) => event.campaignId],
+  ['click_id', (event) => event.clickId],
+  ['currency', (event) => event.currency],
+  ['deliver_at', (event) => event.deliverAt],
+  ['event_name', (event) => event.eventName],
+  ['event_time', (event) => event.eventTimeSeconds],
+  ['properties', (event) => event.properties],
+  ['user_id', (event) => event.userId],
+  ['value', (event) => event.valueCents],
+];
+
+/**
+ * JSON in the form of RFC 8785: no space, keys sorted by UTF-16 code units, numbers and strings as ECMAScript writes them. Throws
+ * TypeError for what is no JsonValue (a number that is not finite, an object of a class), since it would not be told apart.
+ */
+export function canonicalJson(value: JsonValue): string {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return JSON.stringify(value);
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new TypeError('a number without a finite value has no canonical form');
+    return JSON.stringify(value);
+  }
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (!isPlainObject(value)) throw new TypeError('only plain JSON values have a canonical form');
+  const members = Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] as JsonValue)}`);
+  return `{${members.join(',')}}`;
+}
+
+function isPlainObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** The event's content in canonical form. An absent field is left out, so that fields added later change no stored fingerprint. */
+export function canonicalForm(event: AcceptedEvent): string {
+  let members = '';
+  for (const [name, read] of CONTENT) {
+    const value = read(event);
+    if (value !== null) members += `${members === '' ? '' : ','}"${name}":${canonicalJson(value)}`;
+  }
+  return `{${members}}`;
+}
+
+/** SHA-256 of the canonical form, 32 bytes. */
+export function fingerprint(event: AcceptedEvent): Buffer {
+  // Through hex, since asking `hash` for a Buffer takes twice as long.
+  return Buffer.from(hash('sha256', canonicalForm(event), 'hex'), 'hex');
+}
+
+/** The API's names of the content fields in which two events differ, sorted; empty exactly when their fingerprints are equal. */
+export function differingFields(a: AcceptedEvent, b: AcceptedEvent): string[] {
+  return CONTENT.filter(([, read]) => canonicalJson(read(a)) !== canonicalJson(read(b))).map(([name]) => name);
+}
