@@ -18,6 +18,7 @@ const entry = Joi.object<CatalogueEntry>({
   requires: Joi.array()
     .items(Joi.string().valid(...REQUIRABLE))
     .unique()
+    .messages({ 'array.unique': 'is there twice' })
     .optional()
     .default([]),
 });
@@ -30,7 +31,12 @@ const POINTS = 'must be a whole number from 0 to 1000000';
 
 const catalogueFile = Joi.object<CatalogueFile>({
   // The older clients may write a name in either case, so two that differ in nothing else are one.
-  events: Joi.array().items(entry).min(1).max(10_000).unique(isSameName),
+  events: Joi.array()
+    .items(entry)
+    .min(1)
+    .max(10_000)
+    .unique(isSameName)
+    .messages({ 'array.unique': 'has the name of another event; case makes no difference' }),
 }).messages({
   'any.required': 'is missing',
   'any.only': `must be one of ${REQUIRABLE.join(', ')}`,

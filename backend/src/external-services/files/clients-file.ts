@@ -32,20 +32,27 @@ const clientEntry = Joi.object<ClientEntry>({
     )
     .min(1)
     .max(2)
-    .unique((one: unknown, other: unknown) => String(one).toLowerCase() === String(other).toLowerCase())
+    .unique()
     .optional()
     .messages({
       'array.min': 'must hold one digest, or two while the secret is being rotated',
       'array.max': 'must hold one digest, or two while the secret is being rotated',
+      'array.unique': 'is there twice',
     }),
   scopes: Joi.array()
     .items(Joi.string().valid(...SCOPES))
     .min(1)
-    .unique(),
+    .unique()
+    .messages({ 'array.unique': 'is there twice' }),
 });
 
 const clientsFile = Joi.object<ClientsFile>({
-  clients: Joi.array().items(clientEntry).min(1).max(10_000).unique('id'),
+  clients: Joi.array()
+    .items(clientEntry)
+    .min(1)
+    .max(10_000)
+    .unique('id')
+    .messages({ 'array.unique': 'has the id of another client' }),
 }).messages({
   'any.required': 'is missing',
   'any.only': `must be one of ${SCOPES.join(', ')}`,

@@ -1,6 +1,6 @@
 /** Files of settings in YAML: read whole, checked whole, and every fault told at once with its line. */
 import type Joi from 'joi';
-import { open } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { LineCounter, isMap, isScalar, parseDocument, visit } from 'yaml';
 import type { Document, Node, Pair } from 'yaml';
 
@@ -54,22 +54,20 @@ export async function readYamlFile<T>(path: string, rules: YamlRules<T>): Promis
     checked.error === undefined
       ? (rules.faultsOf?.(checked.value) ?? [])
       : checked.error.details.map(({ path: at, message }) => ({ at, detail: message }));
-  const faults = found.map(({ at, detail }) => `${lineAt(offsetOf(document, at))}: ${placeOf(at)} ${detail}`);
+  const faults = found
+    .map(({ at, detail }) => ({ offset: offsetOf(document, at), text: `${placeOf(at)} ${detail}` }))
+    .sort((one, other) => one.offset - other.offset)
+    .map(({ offset, text }) => `${lineAt(offset)}: ${text}`);
   if (unset.length + faults.length > 0) throw new SettingsFileError(path, [...unset, ...faults]);
   return checked.value as T;
 }
 
 async function readText(path: string): Promise<string> {
   try {
-    const file = await open(path, 'r');
-    try {
-      const { size } = await file.stat();
-      if (size > BYTES_MAX)
-        throw new SettingsFileError(path, [`it has ${String(size)} bytes; at most ${String(BYTES_MAX)} are read`]);
-      return new TextDecoder('utf-8', { fatal: true }).decode(await file.readFile());
-    } finally {
-      await file.close();
-    }
+    const stats = await stat(path);
+    if (!stats.isFile()) throw new SettingsFileError(path, ['it is not a file']);
+    if (stats.size > BYTES_MAX) throw new SettingsFileError(path, [`it is larger than ${String(BYTES_MAX)} bytes`]);
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
   } catch (error) {
     if (error instanceof SettingsFileError) throw error;
     throw new SettingsFileError(path, [whyUnreadable(error as NodeJS.ErrnoException)]);
@@ -78,7 +76,6 @@ async function readText(path: string): Promise<string> {
 
 function whyUnreadable({ code }: NodeJS.ErrnoException): string {
   if (code === 'ENOENT') return 'there is no such file';
-  if (code === 'EISDIR') return 'it is a folder';
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'it is not UTF-8';
   return `it cannot be read (${String(code)})`;
 }
