@@ -65,6 +65,11 @@ describe('canonicalJson', () => {
     ]);
   });
 
+  it('writes every single character, and lone surrogates, as JSON.stringify does', () => {
+    const characters = Array.from({ length: 0x10000 }, (_, code) => `a${String.fromCharCode(code)}b`);
+    expect(canonicalJson(characters)).toBe(JSON.stringify(characters));
+  });
+
   it('writes -0 as 0', () => {
     expect(canonicalJson([-0])).toBe('[0]');
   });

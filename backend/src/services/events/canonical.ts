@@ -6,6 +6,9 @@ import { hash } from 'node:crypto';
 
 import type { AcceptedEvent, JsonValue } from '../../types/event';
 
+/** Text that JSON.stringify only puts in quotes: no control character, quote, backslash or surrogate. */
+const NEEDS_NO_ESCAPE = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
+
 /** The content's fields by their names in the API, in canonical (sorted) order. */
 const CONTENT: readonly (readonly [name: string, read: (event: AcceptedEvent) => JsonValue])[] = [
   ['campaign_id', (event) => event.campaignId],
@@ -24,17 +27,27 @@ const CONTENT: readonly (readonly [name: string, read: (event: AcceptedEvent) =>
  * TypeError for what is no JsonValue (a number that is not finite, an object of a class), since it would not be told apart.
  */
 export function canonicalJson(value: JsonValue): string {
-  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return JSON.stringify(value);
+  if (typeof value === 'string') return quoted(value);
+  if (typeof value === 'boolean' || value === null) return String(value);
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new TypeError('a number without a finite value has no canonical form');
-    return JSON.stringify(value);
+    return String(value);
   }
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  let members = '';
+  if (Array.isArray(value)) {
+    for (const item of value) members += `${members === '' ? '' : ','}${canonicalJson(item)}`;
+    return `[${members}]`;
+  }
   if (!isPlainObject(value)) throw new TypeError('only plain JSON values have a canonical form');
-  const members = Object.keys(value)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] as JsonValue)}`);
-  return `{${members.join(',')}}`;
+  for (const key of Object.keys(value).sort()) {
+    members += `${members === '' ? '' : ','}${quoted(key)}:${canonicalJson(value[key] as JsonValue)}`;
+  }
+  return `{${members}}`;
+}
+
+/** JSON.stringify for strings; most have nothing to escape, and then quoting them by hand takes half the time. */
+function quoted(text: string): string {
+  return NEEDS_NO_ESCAPE.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 function isPlainObject(value: unknown): boolean {
