@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { runInNewContext } from 'node:vm';
 
 import fc from 'fast-check';
 
@@ -68,6 +69,12 @@ describe('canonicalJson', () => {
   it('writes every single character, and lone surrogates, as JSON.stringify does', () => {
     const characters = Array.from({ length: 0x10000 }, (_, code) => `a${String.fromCharCode(code)}b`);
     expect(canonicalJson(characters)).toBe(JSON.stringify(characters));
+  });
+
+  it('takes objects of another realm and objects without a prototype', () => {
+    const foreign = runInNewContext('({ a: [{ b: 1 }] })') as JsonValue;
+    expect(canonicalJson(foreign)).toBe('{"a":[{"b":1}]}');
+    expect(canonicalJson(Object.assign(Object.create(null), { a: 1 }) as JsonValue)).toBe('{"a":1}');
   });
 
   it('writes -0 as 0', () => {

@@ -50,10 +50,11 @@ function quoted(text: string): string {
   return NEEDS_NO_ESCAPE.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
+/** Whether nothing, or only an Object.prototype, stands behind the object; any realm's, since events also come from worker threads. */
 function isPlainObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** The event's content in canonical form. An absent field is left out, so that fields added later change no stored fingerprint. */
