@@ -1,0 +1,44 @@
+import { StoreUnavailableError } from '../../interfaces/event-store';
+
+// https://sqlite.org/rescode.html: the lower byte is the kind of error, the rest says more.
+const UNAVAILABLE = new Map([
+  [3, 'no permission'],
+  [5, 'locked by another process'],
+  [6, 'locked'],
+  [7, 'out of memory'],
+  [8, 'read-only'],
+  [10, 'I/O error'],
+  [11, 'corrupt'],
+  [13, 'full'],
+  [14, 'cannot be opened'],
+  [15, 'locking failed'],
+  [22, 'file too large'],
+  [26, 'not a database'],
+]);
+const BUSY = 5;
+const IOERR_FSYNC = 10 | (4 << 8);
+const IOERR_DIR_FSYNC = 10 | (5 << 8);
+
+/** An error of SQLite that means "not now" as StoreUnavailableError; any other (a defect) as it is. */
+export function toStoreError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code, errcode } = error as Error & { code?: unknown; errcode?: unknown };
+  if (code === 'ERR_INVALID_STATE') return new StoreUnavailableError('the store is closed', false, { cause: error });
+  if (typeof errcode !== 'number') return error;
+  const kind = UNAVAILABLE.get(errcode & 0xff);
+  if (kind === undefined) return error;
+  const isFsyncFailure = errcode === IOERR_FSYNC || errcode === IOERR_DIR_FSYNC;
+  return new StoreUnavailableError(
+    `the store is unavailable: ${kind} (SQLite ${errcode}: ${error.message})`,
+    isFsyncFailure,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** Whether another process held the lock for longer than the busy timeout. */
+export function isBusy(error: unknown): boolean {
+  const errcode = error instanceof Error ? (error as Error & { errcode?: unknown }).errcode : undefined;
+  return typeof errcode === 'number' && (errcode & 0xff) === BUSY;
+}

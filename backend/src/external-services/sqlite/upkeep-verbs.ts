@@ -1,0 +1,91 @@
+import type { PruneCommand } from '../../interfaces/event-store';
+import type { DeliveryStatus } from '../../types/event';
+import { HOUR_MS } from './accept-verb';
+import { deliveryIdsOf } from './rows';
+import type { SqliteConnection } from './sqlite-connection';
+import type { Statement } from './sqlite-driver';
+import type { Tallies } from './tallies';
+import { TallyDeltas } from './tallies';
+
+interface OldRow {
+  readonly id: number;
+  readonly user_id: string;
+  readonly event_name: string;
+  readonly is_prunable: number;
+}
+
+export const SELECT_OLD = `
+  SELECT e.id, e.user_id, e.event_name,
+    e.accepted_at < ? AND NOT EXISTS (SELECT 1 FROM deliveries AS d
+      WHERE d.id BETWEEN e.id * 100 AND e.id * 100 + 99 AND d.due_at IS NOT NULL) AS is_prunable
+  FROM events AS e WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?`;
+
+/** How many more events than it may prune one call looks at: those with open deliveries stay and are passed over. */
+const LOOKED_AT_PER_PRUNED = 10;
+
+/** Pruning and the readiness probe. */
+export class UpkeepVerbs {
+  /** Where the last call stopped, so that many old events that must stay are not passed over again by each call. */
+  private prunedUpTo = 0;
+  private readonly selectLastOldRow: Statement<{ row: number | null }>;
+  private readonly selectOld: Statement<OldRow>;
+  private readonly deleteAttempts: Statement;
+  private readonly deleteDeliveries: Statement<{ destination: string; status: DeliveryStatus }>;
+  private readonly deleteEvent: Statement;
+  private readonly movePoint: Statement;
+  private readonly deleteHours: Statement;
+  private readonly probe: Statement;
+
+  constructor(
+    private readonly connection: SqliteConnection,
+    private readonly tallies: Tallies,
+  ) {
+    this.selectLastOldRow = connection.prepare('SELECT max(last_row) AS row FROM accepted_hours WHERE hour <= ?');
+    this.selectOld = connection.prepare(SELECT_OLD);
+    this.deleteAttempts = connection.prepare('DELETE FROM attempts WHERE delivery_id BETWEEN ? AND ?');
+    this.deleteDeliveries = connection.prepare(
+      'DELETE FROM deliveries WHERE id BETWEEN ? AND ? RETURNING destination, status',
+    );
+    this.deleteEvent = connection.prepare('DELETE FROM events WHERE id = ?');
+    this.movePoint = connection.prepare('UPDATE points SET pruned = pruned + 1 WHERE user_id = ? AND event_name = ?');
+    this.deleteHours = connection.prepare(
+      'DELETE FROM accepted_hours WHERE last_row < (SELECT coalesce(min(id), 0) FROM events)',
+    );
+    this.probe = connection.prepare('UPDATE probes SET count = count + 1 WHERE id = 1');
+  }
+
+  prune({ acceptedBefore, limit }: PruneCommand): number {
+    const startedAt = this.prunedUpTo;
+    const pruned = this.connection.write(() => this.pruneOnwards(acceptedBefore, limit));
+    // The end was reached with nothing found: what lies before the start may be ready by now.
+    if (pruned > 0 || startedAt === 0 || this.prunedUpTo > 0) return pruned;
+    return this.connection.write(() => this.pruneOnwards(acceptedBefore, limit));
+  }
+
+  /** Commits a probe. */
+  check(): void {
+    this.connection.write(() => this.probe.run());
+  }
+
+  private pruneOnwards(acceptedBefore: number, limit: number): number {
+    const lastRow = this.selectLastOldRow.get(Math.floor(acceptedBefore / HOUR_MS))?.row ?? 0;
+    const lookedAt = limit * LOOKED_AT_PER_PRUNED;
+    const rows = this.selectOld.all(acceptedBefore, this.prunedUpTo, lastRow, lookedAt);
+    const deltas = new TallyDeltas();
+    const prunable = rows.filter((row) => row.is_prunable === 1).slice(0, limit);
+    for (const row of prunable) this.pruneOne(row, deltas);
+    this.tallies.apply(deltas);
+    if (prunable.length > 0) this.deleteHours.run();
+    if (prunable.length === limit) this.prunedUpTo = prunable.at(-1)?.id ?? 0;
+    else this.prunedUpTo = rows.length === lookedAt ? (rows.at(-1)?.id ?? 0) : 0;
+    return prunable.length;
+  }
+
+  private pruneOne(row: OldRow, deltas: TallyDeltas): void {
+    const { first, last } = deliveryIdsOf(row.id);
+    this.deleteAttempts.run(first, last);
+    for (const { destination, status } of this.deleteDeliveries.all(first, last)) deltas.add(destination, status, -1);
+    this.deleteEvent.run(row.id);
+    this.movePoint.run(row.user_id, row.event_name);
+  }
+}
