@@ -2,7 +2,7 @@
 import type { ValidationError } from 'joi';
 import { createSecretKey, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { SETTING_GROUPS } from './config-table';
 import type { Setting } from './config-table';
@@ -20,6 +20,10 @@ export type Config = Readonly<
     clientsFile: string;
     eventsFile: string;
     isProduction: boolean;
+    /** Of the package. */
+    version: string;
+    /** The numbered migrations of each store, a folder for each. */
+    migrationsFolder: string;
     /** One or two; the first signs. As key objects, so that no log line can show them. */
     jwtKeys: readonly KeyObject[];
     /** The key was made for this run: tokens end with the process. Worth a line in the log. */
@@ -45,7 +49,7 @@ const settings: readonly [string, Setting<unknown>][] = Object.values(SETTING_GR
 );
 
 /** The root of the package, both from the sources and from the build. */
-function packageRoot(folder = __dirname): string {
+export function packageRoot(folder = __dirname): string {
   if (existsSync(join(folder, 'package.json')) || dirname(folder) === folder) return folder;
   return packageRoot(dirname(folder));
 }
@@ -77,24 +81,11 @@ function relationFaults(v: Values, isProduction: boolean): string[] {
     v.leaseMs < leastLeaseMs,
     `LEASE_MS was ${v.leaseMs}; it must be at least ATTEMPT_TIMEOUT_MS and ${LEASE_MARGIN_MS} more, here ${leastLeaseMs}, or an attempt could outlive its lease and be sent twice.`,
   );
-  refuse(
-    v.retryBaseMs > v.retryMaxMs,
-    `RETRY_BASE_MS was ${v.retryBaseMs}; it must be at most RETRY_MAX_MS, here ${v.retryMaxMs}.`,
-  );
-  refuse(
-    v.retryMaxMs > v.retryForMs,
-    `RETRY_MAX_MS was ${v.retryMaxMs}; it must be at most RETRY_FOR_MS, here ${v.retryForMs}.`,
-  );
   refuse(v.port !== 0 && v.port === v.metricsPort, `METRICS_PORT was ${v.port}; it must differ from PORT.`);
   const hasUrl = typeof v.adeventsxUrl === 'string';
-  const hasKey = typeof v.adeventsxApiKey === 'string';
   refuse(
     hasUrl && v.adeventsxApiKey === null,
     'ADEVENTSX_API_KEY was not set; it must be the key for ADEVENTSX_URL, which is set.',
-  );
-  refuse(
-    hasKey && v.adeventsxUrl === null && v.destinationsFile === null,
-    'ADEVENTSX_URL was not set; it must be the URL that ADEVENTSX_API_KEY, which is set, belongs to. Without it nothing would be sent.',
   );
   refuse(
     isProduction && v.jwtSecrets?.length === 0,
@@ -122,6 +113,8 @@ export function loadConfig(environment: Environment = process.env): Config {
     clientsFile: rest.clientsFile ?? join(packageRoot(), 'config', 'clients.yml'),
     eventsFile: rest.eventsFile ?? join(packageRoot(), 'config', 'events.yml'),
     isProduction,
+    version: (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version,
+    migrationsFolder: join(packageRoot(), 'backend', 'migrations'),
     jwtKeys: (isJwtKeyMade ? [randomBytes(32)] : jwtSecrets).map((secret) => createSecretKey(secret)),
     isJwtKeyMade,
   });
