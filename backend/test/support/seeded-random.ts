@@ -9,7 +9,7 @@ export interface SeededRandom {
 /** sfc32 by Chris Doty-Humphrey (PractRand), its state filled from `seed`, any safe integer, by splitmix32. */
 export function seededRandom(seed: number): SeededRandom {
   if (!Number.isSafeInteger(seed)) throw new RangeError(`A seed is a safe integer, not ${seed}.`);
-  let mix = (seed ^ Math.floor(seed / 2 ** 32)) | 0;
+  let mix = seed | 0;
   const splitmix32 = (): number => {
     mix = (mix + 0x9e3779b9) | 0;
     let z = mix ^ (mix >>> 16);
@@ -17,7 +17,10 @@ export function seededRandom(seed: number): SeededRandom {
     z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
     return z ^ (z >>> 15);
   };
-  let [a, b, c, counter] = [splitmix32(), splitmix32(), splitmix32(), 1];
+  let a = splitmix32();
+  // The high half of the seed goes in after the low half has been mixed, so that no two seeds fall together.
+  mix ^= Math.floor(seed / 2 ** 32);
+  let [b, c, counter] = [splitmix32(), splitmix32(), 1];
   const nextUint32 = (): number => {
     const sum = (((a + b) | 0) + counter) | 0;
     counter = (counter + 1) | 0;

@@ -6,6 +6,7 @@
  * promise reaction and nextTick is run to the end. Work that leaves the process for real (files, sockets, threads) is waited for
  * only when it is given to `outside`.
  */
+import { setMaxListeners } from 'node:events';
 import type { Runtime } from '../../src/interfaces/runtime';
 import { type SeededRandom, seededRandom } from './seeded-random';
 import { type SimulatedTimer, TimerQueue } from './timer-queue';
@@ -89,7 +90,10 @@ export class SimulatedRuntime implements Runtime {
         resolve();
       };
       const cancel = this.after(ms, wake);
-      signal?.addEventListener('abort', wake);
+      if (signal === undefined) return;
+      // Any number may sleep on one signal; from the eleventh on Node would warn.
+      setMaxListeners(Infinity, signal);
+      signal.addEventListener('abort', wake);
     });
   }
 

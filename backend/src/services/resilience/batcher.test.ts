@@ -1,9 +1,10 @@
 import fc from 'fast-check';
+import { propertyRuns, propertyTimeoutMs } from '../../../test/support/property-runs';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { AppError } from '../../errors';
 import { Batcher } from './batcher';
 
-const numRuns = process.env.LONG === '1' ? 100_000 : 1_000;
+const numRuns = propertyRuns(1_000);
 
 /** A flush that takes `flushMs` and records what it was given. */
 function recorder(runtime: SimulatedRuntime, flushMs: number) {
@@ -122,43 +123,47 @@ describe('Batcher', () => {
     expect(runtime.monotonic()).toBe(20);
   });
 
-  it('property: every item is flushed once, in order, within the weight, and gets its own result', async () => {
-    const arrival = fc.record({ at: fc.integer({ min: 0, max: 50 }), weight: fc.integer({ min: 1, max: 8 }) });
-    const failing = fc.func(fc.boolean());
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(arrival, { maxLength: 40 }),
-        fc.integer({ min: 1, max: 12 }),
-        fc.nat(9),
-        failing,
-        fc.nat(),
-        async (arrivals, maxItems, flushMs, fails, seed) => {
-          const runtime = new SimulatedRuntime({ seed });
-          const added: number[] = [];
-          const flushes: number[][] = [];
-          const weightOf = (item: number): number => arrivals[item]?.weight ?? 0;
-          const flush = async (items: number[]): Promise<number[]> => {
-            const index = flushes.push(items);
-            await runtime.sleep(flushMs);
-            if (fails(index)) throw new Error(`flush ${index}`);
-            return items.map((item) => item * 10);
-          };
-          const batcher = new Batcher({ runtime, flush, maxItems, weigh: weightOf });
-          const ends = arrivals.map(async ({ at }, item) => {
-            await runtime.sleep(at);
-            added.push(item);
-            return batcher.add(item).catch((reason: unknown) => (reason as Error).message);
-          });
-          const results = await runtime.until(Promise.all(ends));
-          expect(flushes.flat()).toEqual(added);
-          flushes.forEach((items, index) => {
-            const weight = items.reduce((sum, item) => sum + weightOf(item), 0);
-            expect(items.length === 1 || weight <= maxItems).toBe(true);
-            for (const item of items) expect(results[item]).toBe(fails(index + 1) ? `flush ${index + 1}` : item * 10);
-          });
-        },
-      ),
-      { numRuns },
-    );
-  });
+  it(
+    'property: every item is flushed once, in order, within the weight, and gets its own result',
+    async () => {
+      const arrival = fc.record({ at: fc.integer({ min: 0, max: 50 }), weight: fc.integer({ min: 1, max: 8 }) });
+      const failing = fc.func(fc.boolean());
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(arrival, { maxLength: 40 }),
+          fc.integer({ min: 1, max: 12 }),
+          fc.nat(9),
+          failing,
+          fc.nat(),
+          async (arrivals, maxItems, flushMs, fails, seed) => {
+            const runtime = new SimulatedRuntime({ seed });
+            const added: number[] = [];
+            const flushes: number[][] = [];
+            const weightOf = (item: number): number => arrivals[item]?.weight ?? 0;
+            const flush = async (items: number[]): Promise<number[]> => {
+              const index = flushes.push(items);
+              await runtime.sleep(flushMs);
+              if (fails(index)) throw new Error(`flush ${index}`);
+              return items.map((item) => item * 10);
+            };
+            const batcher = new Batcher({ runtime, flush, maxItems, weigh: weightOf });
+            const ends = arrivals.map(async ({ at }, item) => {
+              await runtime.sleep(at);
+              added.push(item);
+              return batcher.add(item).catch((reason: unknown) => (reason as Error).message);
+            });
+            const results = await runtime.until(Promise.all(ends));
+            expect(flushes.flat()).toEqual(added);
+            flushes.forEach((items, index) => {
+              const weight = items.reduce((sum, item) => sum + weightOf(item), 0);
+              expect(items.length === 1 || weight <= maxItems).toBe(true);
+              for (const item of items) expect(results[item]).toBe(fails(index + 1) ? `flush ${index + 1}` : item * 10);
+            });
+          },
+        ),
+        { numRuns },
+      );
+    },
+    propertyTimeoutMs,
+  );
 });

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
+import { propertyRuns, propertyTimeoutMs } from '../../../test/support/property-runs';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { Circuit } from './circuit';
 import type { CircuitTicket } from './circuit';
 import type { CircuitOptions } from './circuit-options';
 
-const numRuns = process.env.LONG === '1' ? 1_000_000 : 10_000;
+const numRuns = propertyRuns();
 
 /**
  * What a circuit should be, written again in the plainest way: all calls ever are kept and counted anew each time. `stay` is the number of
@@ -180,32 +181,36 @@ const anyOptions = fc.record({
 });
 
 describe('Circuit, any interleaving of calls, time, pauses and holds', () => {
-  it('does what the plain model does: no call in OPEN, one first probe, doubling cooldowns, stale tickets without effect', () => {
-    const statesSeen = { CLOSED: 0, OPEN: 0, HALF_OPEN: 0 };
-    fc.assert(
-      fc.property(anyOptions, commands, (options, sequence) => {
-        const runtime = new SimulatedRuntime({ seed: 1 });
-        const circuit = new Circuit(runtime, options);
-        circuit.onChange(({ to, cause }) => {
-          if (cause !== 'held' && cause !== 'released') statesSeen[to] += 1;
-        });
-        const model: Model = {
-          state: 'CLOSED',
-          stay: 0,
-          calls: [],
-          doublings: 0,
-          openUntil: 0,
-          inFlight: 0,
-          successes: 0,
-          pausedUntil: 0,
-          isHeld: false,
-          tickets: [],
-        };
-        fc.modelRun(() => ({ model, real: { runtime, circuit, options, tickets: [] } }), sequence);
-      }),
-      { numRuns },
-    );
-    // The sequences must reach every state often, or the property shows little.
-    for (const count of Object.values(statesSeen)) expect(count).toBeGreaterThan(numRuns / 10);
-  });
+  it(
+    'does what the plain model does: no call in OPEN, one first probe, doubling cooldowns, stale tickets without effect',
+    () => {
+      const statesSeen = { CLOSED: 0, OPEN: 0, HALF_OPEN: 0 };
+      fc.assert(
+        fc.property(anyOptions, commands, (options, sequence) => {
+          const runtime = new SimulatedRuntime({ seed: 1 });
+          const circuit = new Circuit(runtime, options);
+          circuit.onChange(({ to, cause }) => {
+            if (cause !== 'held' && cause !== 'released') statesSeen[to] += 1;
+          });
+          const model: Model = {
+            state: 'CLOSED',
+            stay: 0,
+            calls: [],
+            doublings: 0,
+            openUntil: 0,
+            inFlight: 0,
+            successes: 0,
+            pausedUntil: 0,
+            isHeld: false,
+            tickets: [],
+          };
+          fc.modelRun(() => ({ model, real: { runtime, circuit, options, tickets: [] } }), sequence);
+        }),
+        { numRuns },
+      );
+      // The sequences must reach every state often, or the property shows little.
+      for (const count of Object.values(statesSeen)) expect(count).toBeGreaterThan(numRuns / 10);
+    },
+    propertyTimeoutMs,
+  );
 });
