@@ -45,7 +45,7 @@ module.exports = {
           tests,
           '\\.d\\.ts$',
           '^(backend/src|mock-apis)/server\\.ts$',
-          '^bench/run\\.ts$',
+          '^bench/(run|bare-express)\\.ts$',
           '^scripts/',
           '\\.c?js$',
         ],

@@ -108,13 +108,14 @@ describe('npm run demo', () => {
   });
 
   it('says which port is taken and how to choose another', async () => {
-    const taken = await listen(0);
+    const other = await listen(0);
+    const taken = portOf(other);
     const [port] = await freePorts();
-    start({ PORT: String(port), MOCK_PORT: String(portOf(taken)) });
+    start({ PORT: String(port), MOCK_PORT: String(taken) });
     const [code] = await once(demo, 'close');
-    await close(taken);
+    await close(other);
     expect(code).toBe(1);
-    expect(output).toContain(`Port ${portOf(taken)} is taken`);
+    expect(output).toContain(`Port ${taken} is taken`);
     expect(output).toContain('MOCK_PORT=');
   });
 
