@@ -81,10 +81,13 @@ function relationFaults(v: Values, isProduction: boolean): string[] {
     v.leaseMs < leastLeaseMs,
     `LEASE_MS was ${v.leaseMs}; it must be at least ATTEMPT_TIMEOUT_MS and ${LEASE_MARGIN_MS} more, here ${leastLeaseMs}, or an attempt could outlive its lease and be sent twice.`,
   );
-  refuse(v.port !== 0 && v.port === v.metricsPort, `METRICS_PORT was ${v.port}; it must differ from PORT.`);
-  const hasUrl = typeof v.adeventsxUrl === 'string';
   refuse(
-    hasUrl && v.adeventsxApiKey === null,
+    v.retryBaseMs > v.retryMaxMs,
+    `RETRY_BASE_MS was ${v.retryBaseMs}; it must be at most RETRY_MAX_MS, here ${v.retryMaxMs}.`,
+  );
+  refuse(v.port !== 0 && v.port === v.metricsPort, `METRICS_PORT was ${v.port}; it must differ from PORT.`);
+  refuse(
+    typeof v.adeventsxUrl === 'string' && v.adeventsxApiKey === null,
     'ADEVENTSX_API_KEY was not set; it must be the key for ADEVENTSX_URL, which is set.',
   );
   refuse(

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 import { createApp } from './app';
 import type { Config } from './config';
 import { AuthController } from './controllers/auth-controller';
@@ -68,7 +70,16 @@ export function createGateway(config: Config, parts: GatewayParts): Gateway {
     const drainMs = config.shutdownTimeoutMs * DRAIN_SHARE;
     const catalogue = new Catalogue(await readCatalogueFile(config.eventsFile));
     const clients = new ClientRegistry(await readClientsFile(config.clientsFile, config));
-    const store = await (parts.openStore ?? (() => openSqliteEventStore({ path: config.store.path, log, runtime })))();
+    const store = await (
+      parts.openStore ??
+      (() =>
+        openSqliteEventStore({
+          path: config.store.path,
+          migrationsDir: join(config.migrationsFolder, 'sqlite'),
+          log,
+          runtime,
+        }))
+    )();
     started.push(() => store.close());
 
     const destinations = createDestinations(config);
@@ -104,7 +115,7 @@ export function createGateway(config: Config, parts: GatewayParts): Gateway {
       store,
       runtime,
       environment: config.environment,
-      version: VERSION,
+      version: config.version,
       circuits: () => worker.circuits(),
     });
     const [firstKey, ...olderKeys] = config.jwtKeys.map(hmacTokenKey);

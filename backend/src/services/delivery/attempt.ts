@@ -14,8 +14,8 @@ export interface AttemptParts {
   readonly runtime: Runtime;
   readonly schedule: RetrySchedule;
   readonly attemptTimeoutMs: number;
-  /** Aborted, with the reason `shutdown`, when what is still in flight must end. */
-  readonly shutdown: AbortSignal;
+  /** Ends the attempt: aborted here when it took too long, by the lane with the reason `shutdown` when the process must stop. */
+  readonly ended: AbortController;
 }
 
 /** One attempt from claim to settlement. Never rejects; whatever happened is in the settlement. */
@@ -25,7 +25,7 @@ export async function attemptDelivery(delivery: ClaimedDelivery, parts: AttemptP
   if (unsendable !== null) return bury(delivery, unsendable, runtime.now());
   // A process that slept past its lease may no longer be the one that holds the delivery.
   const isLeaseTooShort = runtime.now() + parts.attemptTimeoutMs > delivery.leaseUntil;
-  const ticket = isLeaseTooShort || parts.shutdown.aborted ? null : circuit.acquire();
+  const ticket = isLeaseTooShort || parts.ended.signal.aborted ? null : circuit.acquire();
   if (ticket === null) return passOver(delivery, runtime.now());
 
   const startedAt = runtime.now();
@@ -62,17 +62,13 @@ function reasonNotToSend(delivery: ClaimedDelivery, { contract }: Destination, n
 }
 
 async function send(delivery: ClaimedDelivery, parts: AttemptParts): Promise<Reading> {
-  const { runtime, destination, attemptTimeoutMs, shutdown } = parts;
-  const ended = new AbortController();
-  const onShutdown = () => ended.abort('shutdown');
-  shutdown.addEventListener('abort', onShutdown, { once: true });
+  const { runtime, destination, attemptTimeoutMs, ended } = parts;
   const cancelTimer = runtime.after(attemptTimeoutMs, () => ended.abort('attempt_timeout'));
   try {
     const answer = await destination.send([delivery], ended.signal);
     return readAnswer(answer, destination, runtime.now());
   } finally {
     cancelTimer();
-    shutdown.removeEventListener('abort', onShutdown);
   }
 }
 

@@ -42,7 +42,7 @@ const STORE_PAUSE_MS = 500;
 /** Sends the deliveries of one destination. Invariant: at most `concurrency` are in flight, and each one only under its lease. */
 export class DeliveryLane implements Startable {
   private readonly inFlight = new Set<Promise<void>>();
-  private readonly shutdown = new AbortController();
+  private readonly attempts = new Set<AbortController>();
   private loop: Promise<void> | null = null;
   private isStopping = false;
   private isWoken = false;
@@ -70,9 +70,13 @@ export class DeliveryLane implements Startable {
     this.isStopping = true;
     this.nudge();
     await this.loop;
-    const cancelTimer = this.parts.runtime.after(this.parts.settings.drainMs, () => this.shutdown.abort('shutdown'));
+    const cancelTimer = this.parts.runtime.after(this.parts.settings.drainMs, () => this.endAttempts());
     await Promise.all(this.inFlight);
     cancelTimer();
+  }
+
+  private endAttempts(): void {
+    for (const ended of this.attempts) ended.abort('shutdown');
   }
 
   private async run(): Promise<void> {
@@ -130,14 +134,18 @@ export class DeliveryLane implements Startable {
 
   private async deliver(delivery: ClaimedDelivery): Promise<void> {
     const { destination, circuit, runtime, settings, log } = this.parts;
+    const { schedule, attemptTimeoutMs } = settings;
+    const ended = new AbortController();
+    this.attempts.add(ended);
     const settlement = await attemptDelivery(delivery, {
       destination,
       circuit,
       runtime,
-      schedule: settings.schedule,
-      attemptTimeoutMs: settings.attemptTimeoutMs,
-      shutdown: this.shutdown.signal,
+      schedule,
+      attemptTimeoutMs,
+      ended,
     });
+    this.attempts.delete(ended);
     const result = await this.settle(settlement, delivery);
     const { record, next } = settlement;
     const fields = {

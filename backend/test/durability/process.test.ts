@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { GatewayProcess } from '../support/gateway-process';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-process-'));
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const settings = (more: Record<string, string> = {}) => ({
+  STORE_URL: `sqlite:${join(folder, 'gateway.db')}`,
+  ...more,
+});
+
+async function startAndFail(environment: Record<string, string>): Promise<{ code: number | null; stderr: string }> {
+  const gateway = new GatewayProcess(environment);
+  await expect(gateway.start()).rejects.toThrow('ended before');
+  return { code: await gateway.ended(), stderr: gateway.stderr };
+}
+
+test('bad settings stop the start: each is named with what would be right', async () => {
+  const { code, stderr } = await startAndFail(
+    settings({
+      PORT: 'eighty',
+      LEASE_MS: '-1',
+      ADEVENTSX_URL: 'ftp://x',
+      ADEVENTSX_API_KEY: 'k',
+      JWT_SECRET: 'short-secret',
+    }),
+  );
+  expect(code).toBe(1);
+  for (const name of ['PORT', 'LEASE_MS', 'ADEVENTSX_URL', 'JWT_SECRET'])
+    expect(stderr).toMatch(new RegExp(`${name} was .*must`));
+  expect(stderr).not.toContain('short-secret');
+});
+
+test('production refuses to make its own JWT_SECRET', async () => {
+  const { code, stderr } = await startAndFail(settings({ NODE_ENV: 'production' }));
+  expect(code).toBe(1);
+  expect(stderr).toContain('JWT_SECRET');
+});
+
+test('production refuses the public clients of the development file', async () => {
+  const { code, stderr } = await startAndFail(settings({ NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }));
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/public/);
+});
+
+test('a port in use is said in words', async () => {
+  const other = net.createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const { port } = other.address() as net.AddressInfo;
+  const { code, stderr } = await startAndFail(settings({ PORT: String(port) }));
+  other.close();
+  expect(code).toBe(1);
+  expect(stderr).toMatch(new RegExp(`port ${String(port)} is in use`));
+});
+
+test('SIGTERM ends it with code 0; without JWT_SECRET in development a line says that a key was made', async () => {
+  const gateway = await new GatewayProcess(settings({ NODE_ENV: 'development' })).start();
+  expect(gateway.lines.map(({ msg }) => msg).join('\n')).toContain('JWT_SECRET');
+  expect((await fetch(`${gateway.url}/ready`)).status).toBe(200);
+  expect(await gateway.stop()).toBe(0);
+});
