@@ -14,7 +14,7 @@ const mayImportOnly = (name, allowed, comment) => ({
 const types = folder('types');
 const interfaces = folder('interfaces');
 const errors = '^backend/src/errors\\.ts$';
-const npm = (...names) => `^node_modules/(@types/)?(${names.join('|')})/`;
+const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})/`;
 /** Node's modules that compute and do not reach outside the process. */
 const pureCore = '^(node:)?(assert|buffer|crypto|events|string_decoder|stream|url|util)(/|$)';
 
@@ -72,7 +72,7 @@ module.exports = {
         'The image holds only `dependencies`: the import would fail there, and nowhere before. Types vanish in the build.',
       severity: 'error',
       from: { path: '^(backend/src|mock-apis)/', pathNot: tests },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '^node_modules/@types/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '(^|/)node_modules/@types/' },
     },
     {
       name: 'product-knows-no-tests',
@@ -103,7 +103,7 @@ module.exports = {
     ),
     mayImportOnly(
       'external-services',
-      [interfaces, types, errors, '^node_modules/', '^(node:)?[a-z_/]+$'],
+      [interfaces, types, errors, '(^|/)node_modules/', '^(node:)?[a-z_/]+$'],
       'An adapter knows its port and its own driver; a rule of the product in here would have to be written again in the next adapter.',
     ),
     mayImportOnly(
