@@ -18,7 +18,7 @@ export async function acceptScenario(): Promise<void> {
     const gateway = await startServer('backend/src/server.js', 3911, '/ready', {
       PORT: '3911',
       LOG_LEVEL: 'warn',
-      RATE_LIMIT_PER_MINUTE: '100000000',
+      RATE_LIMIT_PER_MINUTE: '10000000',
       STORE_URL: `sqlite:${join(folder, 'gateway.db')}`,
     });
     servers.push(gateway);

@@ -17,7 +17,7 @@ export async function deliverScenario(): Promise<void> {
     const gateway = await startServer('backend/src/server.js', 3913, '/ready', {
       PORT: '3913',
       LOG_LEVEL: 'warn',
-      RATE_LIMIT_PER_MINUTE: '100000000',
+      RATE_LIMIT_PER_MINUTE: '10000000',
       STORE_URL: `sqlite:${join(folder, 'gateway.db')}`,
       ADEVENTSX_URL: `${upstream.url}/v1/conversions`,
       ADEVENTSX_API_KEY: 'dev-adeventsx-key',
