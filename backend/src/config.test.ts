@@ -263,7 +263,9 @@ describe('JWT_SECRET', () => {
     expect(loadConfig({ JWT_SECRET: SECRET }).isJwtKeyMade).toBe(false);
   });
 
-  it('counts bytes, not characters', () => {
+  it('counts bytes, not characters, and 32 are enough', () => {
+    expect(bytesOf({ JWT_SECRET: 'x'.repeat(32) })).toHaveLength(1);
+    expect(faultsOf({ JWT_SECRET: 'x'.repeat(31) })).toHaveLength(1);
     expect(bytesOf({ JWT_SECRET: 'ж'.repeat(16) })).toHaveLength(1);
     expect(faultsOf({ JWT_SECRET: 'ж'.repeat(15) })).toHaveLength(1);
   });

@@ -62,6 +62,11 @@ describe('JwtSigner', () => {
     expect(first.id).toBe(hmacTokenKey(createSecretKey(Buffer.from(SECRET))).id);
   });
 
+  it.each(['none', 'HS512', 'RS256', 'hs256'])('refuses alg %s for the algorithm alone', (alg) => {
+    const reason = 'The token was not signed by the algorithm in use.';
+    expect(signer.open(forge({ alg, typ: 'JWT', kid: first.id }))).toEqual({ kind: 'refused', reason });
+  });
+
   describe('refuses', () => {
     const good = signer.sign(CLAIMS);
     const [header = '', payload = '', signature = ''] = good.split('.');
