@@ -1,0 +1,292 @@
+import type {
+  AcceptResult,
+  ClaimRequest,
+  ClaimResult,
+  DeliveryQuery,
+  DiscardCommand,
+  EventQuery,
+  EventStore,
+  NewEvent,
+  Page,
+  PruneCommand,
+  ReplayCommand,
+  Settlement,
+  SettleResult,
+  StoreFault,
+} from '../interfaces/event-store';
+import { StoreUnavailableError } from '../interfaces/event-store';
+import type {
+  AttemptRecord,
+  AttemptView,
+  ClaimedDelivery,
+  DeliveryView,
+  EventView,
+  Hold,
+  OperatorAction,
+  StatusCount,
+} from '../types/delivery';
+import type { DeliveryStatus, EventKey, PointsCount } from '../types/event';
+import { assertStorable, DEFAULT_ATTEMPT_LIMIT, describeDeliveries, eventStatusOf } from './event-store-rules';
+import {
+  countByStatus,
+  deliveriesOf,
+  findEvent,
+  findFaults,
+  listDeliveries,
+  listEvents,
+  viewAttempts,
+  viewEvent,
+} from './memory-store-reads';
+import type { MemoryStoreState, StoredDelivery } from './memory-store-state';
+import { changeDelivery, copyState, emptyState, insertEvent, removeEvent } from './memory-store-state';
+
+/**
+ * EventStore without a disk, for tests and simulations: the same semantics in the plainest form. Nothing of it survives the
+ * process, so it is never what `STORE_URL` names.
+ */
+export class MemoryEventStore implements EventStore {
+  private state = emptyState();
+  private isClosed = false;
+
+  constructor(private readonly options: { readonly attemptLimit?: number } = {}) {}
+
+  /** Everything stored at this moment; later changes do not touch it. */
+  snapshot(): MemoryStoreState {
+    return copyState(this.state);
+  }
+
+  /** Puts back what `snapshot` took, and opens the store again: a process that starts anew on what its disk held. */
+  restore(state: MemoryStoreState): void {
+    this.state = copyState(state);
+    this.isClosed = false;
+  }
+
+  async accept(events: readonly NewEvent[], limits: { readonly backlogMax: number }): Promise<AcceptResult[]> {
+    const state = this.open();
+    events.forEach(assertStorable);
+    return events.map((newEvent) => this.acceptOne(state, newEvent, limits.backlogMax));
+  }
+
+  async claimDue({ destination, limit, now, leaseMs }: ClaimRequest): Promise<ClaimResult> {
+    const state = this.open();
+    const queue = [...state.openIds]
+      .flatMap((id) => state.deliveries.get(id) ?? [])
+      .filter((delivery) => delivery.destination === destination)
+      .sort((a, b) => Number(a.isReplay) - Number(b.isReplay) || (a.dueAt ?? 0) - (b.dueAt ?? 0) || a.id - b.id);
+    const due = queue.filter(({ dueAt }) => (dueAt ?? 0) <= now).slice(0, limit);
+    const others = queue.filter((delivery) => !due.includes(delivery)).map(({ dueAt }) => dueAt ?? 0);
+    const taken = due.map((delivery) => this.takeOne(state, delivery, now, now + leaseMs));
+    return {
+      claimed: taken.flatMap(({ claimed }) => claimed ?? []),
+      buried: taken.flatMap(({ buried }) => buried ?? []),
+      nextDueAt: others.length === 0 ? null : Math.min(...others),
+    };
+  }
+
+  async settle(settlements: readonly Settlement[]): Promise<SettleResult[]> {
+    const state = this.open();
+    return settlements.map((settlement) => {
+      const delivery = state.deliveries.get(settlement.deliveryId);
+      if (delivery?.status !== 'delivering' || delivery.attempts !== settlement.attempt) return 'stale';
+      changeDelivery(state, delivery, afterSettlement(delivery, settlement));
+      return 'applied';
+    });
+  }
+
+  async find(key: EventKey): Promise<EventView | null> {
+    const stored = findEvent(this.open(), key);
+    return stored === undefined ? null : viewEvent(this.state, stored);
+  }
+
+  async list(query: EventQuery): Promise<Page<EventView>> {
+    return listEvents(this.open(), query);
+  }
+
+  async listDeliveries(query: DeliveryQuery): Promise<Page<DeliveryView>> {
+    return listDeliveries(this.open(), query);
+  }
+
+  async attempts(key: EventKey): Promise<AttemptView[] | null> {
+    const stored = findEvent(this.open(), key);
+    return stored === undefined ? null : viewAttempts(this.state, stored);
+  }
+
+  async replay({ deliveryIds, at, from, actor }: ReplayCommand): Promise<number> {
+    const raise = this.options.attemptLimit ?? DEFAULT_ATTEMPT_LIMIT;
+    const moved = this.moveAll(deliveryIds, from, ({ attemptLimit }) => ({
+      ...{
+        status: 'pending',
+        dueAt: at,
+        attemptLimit: attemptLimit + raise,
+        tries: 0,
+        retryUntil: null,
+        isReplay: true,
+      },
+      ...{ deliveredAt: null, deadReason: null },
+    }));
+    if (moved.length > 0) await this.recordAction({ at, actor, action: 'replay', detail: describeDeliveries(moved) });
+    return moved.length;
+  }
+
+  async discard({ deliveryIds, at, actor, reason }: DiscardCommand): Promise<number> {
+    const moved = this.moveAll(deliveryIds, ['dead'], () => ({ status: 'discarded' }));
+    const detail = `${describeDeliveries(moved)}; ${reason}`;
+    if (moved.length > 0) await this.recordAction({ at, actor, action: 'discard', detail });
+    return moved.length;
+  }
+
+  async points(userId: string): Promise<PointsCount[]> {
+    return [...this.open().points.values()]
+      .filter((points) => points.userId === userId)
+      .map(({ eventName, count }) => ({ eventName, count }))
+      .sort((a, b) => (a.eventName < b.eventName ? -1 : 1));
+  }
+
+  async countByStatus(): Promise<StatusCount[]> {
+    return countByStatus(this.open());
+  }
+
+  async holds(): Promise<Hold[]> {
+    return [...this.open().holds.values()].sort((a, b) => (a.destination < b.destination ? -1 : 1));
+  }
+
+  async setHold(destination: string, hold: Hold | null, action: OperatorAction): Promise<void> {
+    const state = this.open();
+    if (hold === null) state.holds.delete(destination);
+    else state.holds.set(destination, { ...hold, destination });
+    state.actions.push(action);
+  }
+
+  async actions(limit: number): Promise<OperatorAction[]> {
+    return this.open().actions.toReversed().slice(0, limit);
+  }
+
+  async recordAction(action: OperatorAction): Promise<void> {
+    this.open().actions.push(action);
+  }
+
+  async prune({ acceptedBefore, limit }: PruneCommand): Promise<number> {
+    const state = this.open();
+    const prunable = [...state.events.values()]
+      .filter(({ event }) => event.acceptedAt < acceptedBefore)
+      .filter((stored) => deliveriesOf(state, stored).every(({ dueAt }) => dueAt === null))
+      .slice(0, limit);
+    for (const stored of prunable) removeEvent(state, stored);
+    return prunable.length;
+  }
+
+  async *verify(onProgress: (checkedEvents: number) => void = () => undefined): AsyncGenerator<StoreFault> {
+    const state = this.open();
+    yield* findFaults(state);
+    onProgress(state.events.size);
+  }
+
+  async check(): Promise<void> {
+    this.open().probes += 1;
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+  }
+
+  private open(): MemoryStoreState {
+    if (this.isClosed) throw new StoreUnavailableError('the store is closed', false);
+    return this.state;
+  }
+
+  private acceptOne(state: MemoryStoreState, newEvent: NewEvent, backlogMax: number): AcceptResult {
+    const stored = findEvent(state, newEvent.event);
+    if (stored !== undefined) {
+      if (!stored.fingerprint.equals(newEvent.fingerprint)) return { kind: 'conflict', stored: stored.event };
+      return { kind: 'duplicate', ...standingOf(deliveriesOf(state, stored)) };
+    }
+    const wanted = newEvent.deliveries.length;
+    if (wanted > 0 && state.openIds.size + wanted > backlogMax) return { kind: 'full' };
+    insertEvent(state, newEvent, this.options.attemptLimit ?? DEFAULT_ATTEMPT_LIMIT);
+    const deliveries = newEvent.deliveries.map(({ destination }) => ({ destination, status: 'pending' as const }));
+    return { kind: 'inserted', ...standingOf(deliveries) };
+  }
+
+  private takeOne(state: MemoryStoreState, delivery: StoredDelivery, now: number, leaseUntil: number) {
+    const stored = state.events.get(delivery.row);
+    if (stored === undefined) throw new Error(`delivery ${delivery.id} has no event`);
+    const { eventId, clientId, eventName, eventTimeSeconds } = stored.event;
+    const lost = delivery.status === 'delivering' ? withLostAttempt(delivery) : {};
+    if (delivery.attempts >= delivery.attemptLimit) {
+      const ended = { dueAt: null, claimedAt: null, deadReason: 'attempts_exhausted' } as const;
+      changeDelivery(state, delivery, { ...lost, ...ended, status: 'dead' });
+      return { buried: { eventId, clientId, deliveryId: delivery.id } };
+    }
+    const [attempt, tries] = [delivery.attempts + 1, delivery.tries + 1];
+    const lease = { status: 'delivering', dueAt: leaseUntil, claimedAt: now } as const;
+    changeDelivery(state, delivery, { ...lost, ...lease, attempts: attempt, tries });
+    const { id: deliveryId, destination, payload, checksum, retryUntil, isReplay } = delivery;
+    const event = { eventId, clientId, eventName, eventTimeSeconds };
+    const rest = { destination, payload, checksum, retryUntil, isReplay, attempt, tries, leaseUntil };
+    return { claimed: { deliveryId, ...event, ...rest } satisfies ClaimedDelivery };
+  }
+
+  private moveAll(
+    ids: readonly number[],
+    from: readonly DeliveryStatus[],
+    changeOf: (delivery: StoredDelivery) => Partial<StoredDelivery>,
+  ): number[] {
+    const state = this.open();
+    return ids.filter((id) => {
+      const delivery = state.deliveries.get(id);
+      if (delivery === undefined || !from.includes(delivery.status)) return false;
+      changeDelivery(state, delivery, changeOf(delivery));
+      return true;
+    });
+  }
+}
+
+function standingOf(deliveries: readonly { readonly destination: string; readonly status: DeliveryStatus }[]) {
+  return {
+    status: eventStatusOf(deliveries),
+    deliveries: deliveries.map(({ destination, status }) => ({ destination, status })),
+  };
+}
+
+/** Whoever held it never said how its attempt ended. */
+function withLostAttempt(delivery: StoredDelivery): Partial<StoredDelivery> {
+  const startedAt = delivery.claimedAt ?? 0;
+  const record: AttemptRecord = {
+    number: delivery.attempts,
+    startedAt,
+    durationMs: (delivery.dueAt ?? 0) - startedAt,
+    outcome: 'retryable',
+    httpStatus: null,
+    error: 'lease_expired',
+    excerpt: null,
+    possibleDuplicate: 'lease_expired',
+  };
+  return { records: [...delivery.records, record], lastError: record.error };
+}
+
+function afterSettlement(delivery: StoredDelivery, { attempt, at, record, next }: Settlement): Partial<StoredDelivery> {
+  const ended = { status: next.status, claimedAt: null, dueAt: null, retryUntil: null };
+  const tries = record === null ? delivery.tries - 1 : delivery.tries;
+  const recorded =
+    record === null
+      ? { tries }
+      : {
+          tries,
+          records: [...delivery.records, { ...record, number: attempt }],
+          lastError: record.error,
+          lastHttpStatus: record.httpStatus,
+        };
+  switch (next.status) {
+    case 'delivered':
+      return { ...recorded, ...ended, deliveredAt: at };
+    case 'dead':
+      return { ...recorded, ...ended, deadReason: next.reason };
+    case 'pending': {
+      const { dueAt, retryUntil, burnsAttempt } = next;
+      const raised = burnsAttempt
+        ? {}
+        : { attemptLimit: delivery.attemptLimit + 1, tries: record === null ? tries : 0 };
+      return { ...recorded, ...ended, dueAt, retryUntil, ...raised };
+    }
+  }
+}
