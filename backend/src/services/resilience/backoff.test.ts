@@ -147,6 +147,8 @@ describe('retryAfterMs', () => {
     expect(retryAfterMs('Saturday, 01-Jan-50 00:00:00 GMT', at2049, hour)).toBe(10_000);
     const at2025 = Date.UTC(2025, 0, 1);
     expect(retryAfterMs('Sunday, 06-Nov-94 08:49:37 GMT', at2025, hour)).toBe(0);
+    expect(retryAfterMs('Tuesday, 31-Dec-75 08:49:37 GMT', at2025, hour)).toBe(hour);
+    expect(retryAfterMs('Friday, 31-Dec-76 08:49:37 GMT', at2025, hour)).toBe(0);
   });
 
   it(

@@ -5,6 +5,7 @@ export class SlidingWindow {
   private oldest = 0;
   private size = 0;
   private failureCount = 0;
+  /** Failures since the last success, also those that have left the window. */
   private run = 0;
 
   constructor(
@@ -48,6 +49,5 @@ export class SlidingWindow {
     this.failureCount -= this.isFailure[this.oldest] ?? 0;
     this.oldest = (this.oldest + 1) % this.maxCalls;
     this.size -= 1;
-    this.run = Math.min(this.run, this.size);
   }
 }
