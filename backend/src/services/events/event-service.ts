@@ -32,6 +32,9 @@ export interface Standing {
   readonly deliveries: readonly DeliveryStanding[];
 }
 
+/** Chooses the destinations of an event by something else than its name: a family whose events go to destinations of one type, or nowhere. */
+export type Routing = (destination: Destination) => boolean;
+
 /** As many events as one transaction takes; more wait for the next, so that no commit holds the event loop for long. */
 const EVENTS_PER_COMMIT = 200;
 /** More than this waiting for a commit means that the disk does not keep up: refused as `overloaded` before memory fills. */
@@ -54,8 +57,9 @@ export class EventService {
   /**
    * Accepts one event. Resolves only after it is committed and fsynced; concurrent calls share a commit.
    * Throws `validation_failed`, `event_id_conflict`, `idempotency_key_reused`, `backlog_full` or StoreUnavailableError: nothing was taken then.
+   * @param routing in place of what each destination wants by the event's name; one whose mode is off gets nothing either way
    */
-  async accept(clientId: string, input: EventInput, idempotencyKey?: string): Promise<Standing> {
+  async accept(clientId: string, input: EventInput, idempotencyKey?: string, routing?: Routing): Promise<Standing> {
     const { runtime, catalogue, maxAgeMs, maxAheadMs } = this.parts;
     const event = transformEvent(input, {
       clientId,
@@ -69,7 +73,7 @@ export class EventService {
     const result = await this.commits.add({
       event,
       fingerprint: fingerprint(event),
-      deliveries: this.deliveriesOf(event),
+      deliveries: this.deliveriesOf(event, routing ?? ((destination) => destination.wants(event.eventName))),
     });
     if (result.kind === 'full') {
       throw new AppError(
@@ -129,10 +133,10 @@ export class EventService {
     return this.commits.idle();
   }
 
-  private deliveriesOf(event: AcceptedEvent): NewDelivery[] {
+  private deliveriesOf(event: AcceptedEvent, isFor: Routing): NewDelivery[] {
     const deliveries: NewDelivery[] = [];
     for (const destination of this.parts.destinations()) {
-      if (destination.mode === 'off' || !destination.wants(event.eventName)) continue;
+      if (destination.mode === 'off' || !isFor(destination)) continue;
       const payload = destination.toPayload(event);
       deliveries.push({
         destination: destination.name,

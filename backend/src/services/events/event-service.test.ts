@@ -1,0 +1,40 @@
+import { ScriptedDestination } from '../../../test/support/scripted-destination';
+import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
+import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { Catalogue } from './catalogue';
+import { EventFeed } from './event-feed';
+import { EventService, type Routing } from './event-service';
+
+describe('where an event goes', () => {
+  const named = new ScriptedDestination({ name: 'named', events: ['login'] });
+  const all = new ScriptedDestination({ name: 'all' });
+  const none = new ScriptedDestination({ name: 'none', events: [] });
+  const off = new ScriptedDestination({ name: 'off', mode: 'off' });
+
+  async function destinationsOf(eventName: string, routing?: Routing): Promise<string[]> {
+    const runtime = new SimulatedRuntime({ seed: 1 });
+    const service = new EventService({
+      store: new MemoryEventStore(),
+      runtime,
+      catalogue: new Catalogue(['login', 'lead'].map((name) => ({ name, description: '', points: 0, requires: [] }))),
+      feed: new EventFeed(),
+      destinations: () => [named, all, none, off],
+      backlogMax: 10,
+      maxAgeMs: 1_000,
+      maxAheadMs: 1_000,
+    });
+    const input = { user_id: 'u', event_name: eventName, event_time_epoch: runtime.now() / 1000 };
+    const standing = await runtime.until(service.accept('client', input, undefined, routing));
+    return standing.deliveries.map(({ destination }) => destination);
+  }
+
+  it('is what wants its name', async () => {
+    expect(await destinationsOf('login')).toEqual(['named', 'all']);
+    expect(await destinationsOf('lead')).toEqual(['all']);
+  });
+
+  it('is what the routing says instead, where there is one, but never a destination that is off', async () => {
+    expect(await destinationsOf('lead', ({ name }) => name === 'none' || name === 'off')).toEqual(['none']);
+    expect(await destinationsOf('login', () => false)).toEqual([]);
+  });
+});
