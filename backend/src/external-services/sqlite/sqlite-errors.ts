@@ -21,15 +21,14 @@ const IOERR_DIR_FSYNC = 10 | (5 << 8);
 
 /** An error of SQLite that means "not now" as StoreUnavailableError; any other (a defect) as it is. */
 export function toStoreError(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const { code, errcode } = error as Error & { code?: unknown; errcode?: unknown };
+  const { code, errcode, message } = fieldsOf(error);
   if (code === 'ERR_INVALID_STATE') return new StoreUnavailableError('the store is closed', false, { cause: error });
   if (typeof errcode !== 'number') return error;
   const kind = UNAVAILABLE.get(errcode & 0xff);
   if (kind === undefined) return error;
   const isFsyncFailure = errcode === IOERR_FSYNC || errcode === IOERR_DIR_FSYNC;
   return new StoreUnavailableError(
-    `the store is unavailable: ${kind} (SQLite ${errcode}: ${error.message})`,
+    `the store is unavailable: ${kind} (SQLite ${errcode}: ${String(message)})`,
     isFsyncFailure,
     {
       cause: error,
@@ -39,6 +38,11 @@ export function toStoreError(error: unknown): unknown {
 
 /** Whether another process held the lock for longer than the busy timeout. */
 export function isBusy(error: unknown): boolean {
-  const errcode = error instanceof Error ? (error as Error & { errcode?: unknown }).errcode : undefined;
+  const { errcode } = fieldsOf(error);
   return typeof errcode === 'number' && (errcode & 0xff) === BUSY;
+}
+
+/** By its fields and not by its class: an error of the driver need not be of this realm's Error. */
+function fieldsOf(error: unknown): { code?: unknown; errcode?: unknown; message?: unknown } {
+  return typeof error === 'object' && error !== null ? error : {};
 }

@@ -167,6 +167,8 @@ export class SqliteEventStore implements EventStore {
 
   async *verify(onProgress: (checkedEvents: number) => void = () => undefined): AsyncGenerator<StoreFault> {
     const { path, log, runtime, busyTimeoutMs } = this.options;
+    // A closed store is not read through the back door.
+    this.connection.read(() => undefined);
     const reader = openReader(path, log, busyTimeoutMs ?? 2000);
     try {
       yield* verifyStore(reader, runtime, onProgress);

@@ -63,7 +63,7 @@ export async function* verifyStore(
     yield* checkPoints(reader, runtime, events);
   } catch (error) {
     // What cannot be read ends the check and is itself what was looked for.
-    yield { kind: 'engine', detail: error instanceof Error ? error.message : String(error) };
+    yield { kind: 'engine', detail: String(error) };
   } finally {
     if (reader.database.isTransaction) reader.database.exec('ROLLBACK');
   }
