@@ -113,7 +113,7 @@ module.exports = {
     ),
     mayImportOnly(
       'controllers',
-      [folder('services'), types, errors, npm('express'), pureCore],
+      [folder('services'), interfaces, types, errors, npm('express'), pureCore],
       'HTTP to service and back, nothing else: a controller that talks to an adapter has a rule of the product in it.',
     ),
     {
@@ -121,7 +121,7 @@ module.exports = {
       comment:
         'Settings, wiring and the process itself are handed inwards; only the closed list of error codes is shared.',
       severity: 'error',
-      from: { path: '^backend/src/[^/]+/', pathNot: tests },
+      from: { path: '^backend/src/[^/]+/', pathNot: [tests, folder('composition')] },
       to: { path: '^backend/src/[^/]+\\.ts$', pathNot: errors },
     },
     {

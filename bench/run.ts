@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   console.log(`node ${process.version}, ${String((await import('node:os')).availableParallelism())} cores\n`);
   for (const [name, scenario] of Object.entries(SCENARIOS)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
-    console.log(`${name}`);
+    console.log(name);
     await scenario();
     console.log('');
   }

@@ -76,7 +76,7 @@ all of them at once: what each was (never the value of a secret) and what would 
 times are in milliseconds; a relative path starts at the working directory. \`.env.example\` holds all of them, ready to be copied.
 
 Some settings depend on each other, which is checked too: \`LEASE_MS\` is at least \`ATTEMPT_TIMEOUT_MS\` and a second more, so that no
-attempt outlives its lease; \`RETRY_BASE_MS\` is at most \`RETRY_MAX_MS\`; with \`ADEVENTSX_URL\` comes \`ADEVENTSX_API_KEY\`; and
+attempt outlives its lease; with \`ADEVENTSX_URL\` comes \`ADEVENTSX_API_KEY\`; and
 \`METRICS_PORT\` is not \`PORT\`.
 `;
 

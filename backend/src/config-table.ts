@@ -240,20 +240,20 @@ export const SETTING_GROUPS = {
     }),
     retryBaseMs: setting({
       name: 'RETRY_BASE_MS',
-      rule: whole({ unit: 'ms', min: 10, max: HOUR }),
+      rule: whole({ unit: 'ms', min: 1, max: HOUR }),
       fallback: SECOND,
       meaning:
         'About how long after a failed first attempt the second comes; each later wait is about twice the one before.',
     }),
     retryMaxMs: setting({
       name: 'RETRY_MAX_MS',
-      rule: whole({ unit: 'ms', min: 10, max: DAY }),
+      rule: whole({ unit: 'ms', min: 1, max: DAY }),
       fallback: HOUR,
       meaning: 'The longest wait between two attempts.',
     }),
     retryForMs: setting({
       name: 'RETRY_FOR_MS',
-      rule: whole({ unit: 'ms', min: SECOND, max: 30 * DAY }),
+      rule: whole({ unit: 'ms', min: 100, max: 30 * DAY }),
       fallback: DAY,
       meaning: 'For how long a failing delivery is tried before it is dead.',
     }),

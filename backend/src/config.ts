@@ -81,10 +81,6 @@ function relationFaults(v: Values, isProduction: boolean): string[] {
     v.leaseMs < leastLeaseMs,
     `LEASE_MS was ${v.leaseMs}; it must be at least ATTEMPT_TIMEOUT_MS and ${LEASE_MARGIN_MS} more, here ${leastLeaseMs}, or an attempt could outlive its lease and be sent twice.`,
   );
-  refuse(
-    v.retryBaseMs > v.retryMaxMs,
-    `RETRY_BASE_MS was ${v.retryBaseMs}; it must be at most RETRY_MAX_MS, here ${v.retryMaxMs}.`,
-  );
   refuse(v.port !== 0 && v.port === v.metricsPort, `METRICS_PORT was ${v.port}; it must differ from PORT.`);
   refuse(
     typeof v.adeventsxUrl === 'string' && v.adeventsxApiKey === null,

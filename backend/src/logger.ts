@@ -32,5 +32,11 @@ function serializeError(error: unknown): unknown {
   const { name, message, stack } = error;
   const code = (error as { code?: unknown }).code;
   const cause = error.cause instanceof Error ? { name: error.cause.name, message: error.cause.message } : undefined;
-  return { name, message, ...(code !== undefined && { code: String(code) }), stack, ...(cause && { cause }) };
+  return {
+    name,
+    message,
+    ...(code !== undefined && { code: typeof code === 'string' ? code : 'unknown' }),
+    stack,
+    ...(cause && { cause }),
+  };
 }

@@ -1,20 +1,25 @@
 import { ConfigError, loadConfig } from './config';
+import { SettingsFileError } from './external-services/files/yaml-file';
 import { createGateway, type Gateway } from './gateway';
 import { createLogger } from './logger';
 
 /** The process: settings in, signals, exit codes. 0: stopped when asked to; 1: could not start, or had to give up. */
 
+/** A reason why it cannot start that the message says in full. */
+class StartError extends Error {}
+
 function complain(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`sluice: ${message}\n`);
+  const isExplained = error instanceof ConfigError || error instanceof SettingsFileError || error instanceof StartError;
+  const text = error instanceof Error ? (isExplained ? error.message : (error.stack ?? error.message)) : String(error);
+  process.stderr.write(`sluice: ${text}\n`);
 }
 
 function explain(error: unknown, port: number): unknown {
   const code = (error as { code?: unknown }).code;
   if (code === 'EADDRINUSE')
-    return new Error(`port ${String(port)} is in use; stop what listens there or set PORT to another.`);
+    return new StartError(`port ${String(port)} is in use; stop what listens there or set PORT to another.`);
   if (code === 'EACCES')
-    return new Error(`this user may not listen on port ${String(port)}; set PORT to one above 1023.`);
+    return new StartError(`this user may not listen on port ${String(port)}; set PORT to one above 1023.`);
   return error;
 }
 

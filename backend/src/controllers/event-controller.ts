@@ -35,7 +35,10 @@ export class EventController {
     const standing = await this.parts.events.accept(clientId, this.parts.readEvent(request.body), idempotencyKey);
     response.setHeader('Location', `/events/${standing.eventId}`);
     if (standing.isDuplicate) response.setHeader('Idempotent-Replayed', 'true');
-    if (waitSeconds === null) return send(response, 202, standingJson(standing));
+    if (waitSeconds === null) {
+      send(response, 202, standingJson(standing));
+      return;
+    }
     const view = await this.waitFor({ eventId: standing.eventId, clientId }, waitSeconds, request);
     response.setHeader('Preference-Applied', `wait=${String(waitSeconds)}`);
     const settled = {
@@ -52,7 +55,7 @@ export class EventController {
     const requestId = response.locals['requestId'] as string;
     const raw = readBatch(request.body);
     const pending: Promise<object>[] = [];
-    let storeFailure: Error | null = null;
+    const storeFailures: StoreUnavailableError[] = [];
     const count = { accepted: 0, duplicates: 0, rejected: 0 };
     for (const [index, item] of raw.entries()) {
       if (index > 0 && index % EVENTS_PER_TURN === 0) await this.parts.runtime.turn();
@@ -64,7 +67,7 @@ export class EventController {
           },
           (error: unknown) => {
             count.rejected += 1;
-            if (error instanceof StoreUnavailableError) storeFailure = error;
+            if (error instanceof StoreUnavailableError) storeFailures.push(error);
             return { index, error: this.parts.toProblem(error, requestId) };
           },
         ),
@@ -72,7 +75,8 @@ export class EventController {
     }
     const results = await Promise.all(pending);
     // Nothing of it was taken, for a reason of ours: that is one answer, not a thousand.
-    if (storeFailure !== null && count.rejected === raw.length) throw storeFailure;
+    const [storeFailure] = storeFailures;
+    if (storeFailure !== undefined && count.rejected === raw.length) throw storeFailure;
     send(response, 207, { ...count, results });
   };
 

@@ -99,16 +99,15 @@ const OPTIONS: Joi.ValidationOptions = {
 /** Folds the camelCase spelling into the one that is stored; both spellings of one field are a fault. */
 function foldSpellings(raw: Record<string, unknown>): { folded: Record<string, unknown>; errors: FieldError[] } {
   const errors: FieldError[] = [];
-  let folded: Record<string, unknown> | undefined;
-  for (const key of Object.keys(raw)) {
-    const name = SPELLINGS.get(key);
-    if (name === undefined) continue;
-    folded ??= { ...raw };
-    if (name in raw) errors.push({ pointer: `/${key}`, detail: `is a second spelling of ${name}; send one of them` });
-    else folded[name] = raw[key];
-    delete folded[key];
+  if (!Object.keys(raw).some((key) => SPELLINGS.has(key))) return { folded: raw, errors };
+  const folded: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(raw)) {
+    const name = SPELLINGS.get(key) ?? key;
+    if (name !== key && Object.hasOwn(raw, name)) {
+      errors.push({ pointer: `/${key}`, detail: `is a second spelling of ${name}; send one of them` });
+    } else folded[name] = value;
   }
-  return { folded: folded ?? raw, errors };
+  return { folded, errors };
 }
 
 /** Reads one event; throws `validation_failed` naming every fault. */

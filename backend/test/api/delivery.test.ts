@@ -12,7 +12,7 @@ async function postAll(gateway: TestGateway, ids: readonly string[]): Promise<nu
   const statuses = await Promise.all(
     shares.map(async (share) => {
       const answered: number[] = [];
-      for (const event_id of share) answered.push((await gateway.post('/events', purchase({ event_id }))).status);
+      for (const event_id of share) answered.push(await gateway.postQuickly('/events', purchase({ event_id })));
       return answered;
     }),
   );
@@ -49,5 +49,5 @@ describe.each<[string, (call: number) => boolean, boolean]>([
     expect([...destination.acceptedIds].sort()).toEqual([...ids].sort());
     if (isExactlyOnce) expect(destination.calls).toHaveLength(EVENTS);
     else expect(destination.calls.length).toBeGreaterThan(EVENTS);
-  });
+  }, 60_000);
 });

@@ -93,16 +93,9 @@ export function delivered({ deliveryId, attempt }: Claimed, at = 20): Settlement
   return { deliveryId, attempt, at, record, next: { status: 'delivered' } };
 }
 
-interface RetryFixture {
-  readonly dueAt?: number;
-  readonly retryUntil?: number | null;
-  readonly burnsAttempt?: boolean;
-  readonly at?: number;
-}
-
 export function retryable(
   { deliveryId, attempt }: Claimed,
-  { dueAt = 0, retryUntil = 90_000, burnsAttempt = true, at = 20 }: RetryFixture = {},
+  { dueAt = 0, retryUntil = 90_000, burnsAttempt = true, at = 20 } = {},
 ): Settlement {
   const record = makeRecord({ number: attempt, outcome: burnsAttempt ? 'retryable' : 'held' });
   return { deliveryId, attempt, at, record, next: { status: 'pending', dueAt, retryUntil, burnsAttempt } };

@@ -80,7 +80,7 @@ export class GatewayProcess {
   }
 
   private get hasEnded(): boolean {
-    return this.child === null || this.child.exitCode !== null || this.child.signalCode !== null;
+    return this.child?.exitCode !== null || this.child.signalCode !== null;
   }
 
   private wake(): void {

@@ -68,6 +68,17 @@ export class TestGateway {
       .send(body);
   }
 
+  /** As `post`, over kept-alive connections and without supertest: for many. Gives the status. */
+  async postQuickly(path: string, body: object): Promise<number> {
+    const response = await fetch(`${this.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${await this.token()}` },
+      body: JSON.stringify(body),
+    });
+    await response.arrayBuffer();
+    return response.status;
+  }
+
   async get(path: string, token?: string): Promise<supertest.Response> {
     return supertest(this.url)
       .get(path)

@@ -108,10 +108,11 @@ function codeOf(error: unknown, signal: AbortSignal): string {
   if (signal.aborted) return typeof signal.reason === 'string' ? signal.reason : 'aborted';
   if (!isAxiosError(error)) return 'client_error';
   // axios tells both an answer over maxContentLength and one that was cut off as ERR_BAD_RESPONSE.
-  if (/maxContentLength/.test(error.message)) return 'answer_too_large';
-  if (/aborted/.test(error.message)) return 'answer_cut';
+  if (error.message.includes('maxContentLength')) return 'answer_too_large';
+  if (error.message.includes('aborted')) return 'answer_cut';
   const cause = error.cause as NodeError | undefined;
-  return String(cause?.code ?? error.code ?? 'network_error');
+  const code = cause?.code ?? error.code;
+  return typeof code === 'string' ? code : 'network_error';
 }
 
 function flatten(headers: object): Record<string, string> {

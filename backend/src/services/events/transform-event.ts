@@ -1,5 +1,5 @@
 import { AppError, type FieldError } from '../../errors';
-import { ExactNumber } from '../../types/exact-number';
+import type { ExactNumber } from '../../types/exact-number';
 import type { AcceptedEvent, CatalogueEntry, EventInput } from '../../types/event';
 import type { Catalogue } from './catalogue';
 import { isCurrency } from './currency';

@@ -1,0 +1,57 @@
+import { createApp } from '../app';
+import type { Config } from '../config';
+import { AuthController } from '../controllers/auth-controller';
+import { EventController } from '../controllers/event-controller';
+import { OperationController } from '../controllers/operation-controller';
+import { JwtSigner } from '../external-services/tokens/jwt-signer';
+import { hmacTokenKey } from '../external-services/tokens/token-key';
+import { HttpServer } from '../http-server';
+import type { Log } from '../interfaces/log';
+import type { Runtime } from '../interfaces/runtime';
+import { authenticate } from '../middleware/authenticate';
+import { toAppError, toProblem } from '../middleware/handle-error';
+import { routes } from '../routes';
+import { AuthService } from '../services/auth/auth-service';
+import type { ClientRegistry } from '../services/auth/client-registry';
+import { FailureLimiter } from '../services/auth/failure-limiter';
+import { TokenService } from '../services/auth/token-service';
+import type { EventService } from '../services/events/event-service';
+import type { HealthService } from '../services/health-service';
+import { readAuthInput } from '../validation-schemas/auth';
+import { readEvent } from '../validation-schemas/event';
+
+export interface HttpParts {
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly clients: ClientRegistry;
+  readonly events: EventService;
+  readonly health: HealthService;
+  /** How long a stop waits for requests in flight. */
+  readonly drainMs: number;
+}
+
+/** The HTTP side: tokens, controllers, routes, and the server that listens. */
+export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
+  const { runtime, log, clients, events, health, drainMs } = parts;
+  const tokens = createTokens(config, clients, runtime);
+  const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
+  const problemOf = (error: unknown, requestId: string) => toProblem(toAppError(error), requestId);
+  const app = createApp({
+    routes: routes({
+      auth: new AuthController({ auth, readAuthInput }),
+      events: new EventController({ events, runtime, readEvent, toProblem: problemOf }),
+      operation: new OperationController(health),
+    }),
+    authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
+    trustProxy: config.trustProxy,
+    runtime,
+    log,
+  });
+  return new HttpServer(app, { host: config.host, port: config.port, runtime, stopTimeoutMs: drainMs });
+}
+
+function createTokens(config: Config, clients: ClientRegistry, runtime: Runtime): TokenService {
+  const [firstKey, ...olderKeys] = config.jwtKeys.map(hmacTokenKey);
+  if (firstKey === undefined) throw new Error('no JWT key is configured');
+  return new TokenService({ signer: new JwtSigner([firstKey, ...olderKeys]), clients, runtime });
+}
