@@ -72,7 +72,10 @@ describe('/_control', () => {
 
   it('shrinks what is remembered at once', async () => {
     for (const id of ['a', 'b']) await call('POST', '/addEvent', { id, name: 'n', userId: '1' });
-    await call('PUT', '/_control', { eventApi: { remember: 1 } });
+    for (let index = 0; index < 3; index += 1) await call('POST', '/v1/conversions', {});
+    await call('PUT', '/_control', { eventApi: { remember: 1 }, adeventsx: { remember: 2 } });
+    const { body } = await call('GET', '/v1/calls');
+    expect([body.count, body.calls.length]).toEqual([3, 2]);
     expect((await call('GET', '/_received/addEvent')).body).toMatchObject({ accepted: 2, ids: ['b'] });
   });
 
@@ -115,9 +118,18 @@ describe('/_counters', () => {
   });
 
   it('knows how many calls were in flight together, and starts from 0 on DELETE', async () => {
-    apis.set({ userApi: { delayMs: [30, 30] } });
-    await Promise.all(Array.from({ length: 5 }, () => call('GET', '/api/users/user1/posts')));
-    expect((await call('GET', '/_counters')).body.userApi.posts).toMatchObject({ maxInFlight: 5, inFlight: 0 });
+    apis.set({ userApi: { hangRate: 1 } });
+    const control = new AbortController();
+    const path = `${url}/api/users/user1/posts`;
+    const hanging = Array.from({ length: 5 }, () => fetch(path, { signal: control.signal }).catch(() => 'aborted'));
+    while (apis.counters().userApi['posts']?.inFlight !== 5) await new Promise(setImmediate);
+    control.abort();
+    expect(await Promise.all(hanging)).toEqual(new Array(5).fill('aborted'));
+    while (apis.counters().userApi['posts']?.inFlight !== 0) await new Promise(setImmediate);
+    apis.set({ userApi: { hangRate: 0 } });
+    await call('GET', '/api/users/user1/posts');
+    const posts = { calls: 6, answered: { 200: 1 }, unanswered: 5, inFlight: 0, maxInFlight: 5 };
+    expect((await call('GET', '/_counters')).body.userApi.posts).toEqual(posts);
     expect((await call('DELETE', '/_counters')).status).toBe(204);
     const { body } = await call('GET', '/_counters');
     for (const counts of [

@@ -5,7 +5,7 @@ import { afterDelay, sendJson } from '../json-answer';
 import { createRandom } from '../random';
 import { RouteCounter } from '../route-counter';
 import type { MockSettings } from '../settings-table';
-import { behaviourName, type Behaviour } from './behaviour';
+import { behaviourName } from './behaviour';
 import { BehaviourPlan } from './behaviour-plan';
 import { readConversion } from './conversion';
 import { ConversionLog, type ConversionCall, type LogQuery } from './conversion-log';
@@ -89,7 +89,7 @@ export class AdEventsX {
       (body) => {
         const exchange = this.exchange(req, res, call, body, answered);
         const waitMs = delayMs + (behaviour.kind === 'delay' ? behaviour.ms : 0);
-        afterDelay(res, waitMs, () => this.answer(behaviour, exchange));
+        afterDelay(res, waitMs, () => perform(behaviour, exchange));
       },
       () => {
         call.fault = `the body must have at most ${BODY_LIMIT_BYTES} bytes`;
@@ -114,10 +114,6 @@ export class AdEventsX {
 
   private newPlan(): BehaviourPlan {
     return new BehaviourPlan(createRandom(this.settings().seed, 'adeventsx'));
-  }
-
-  private answer(behaviour: Behaviour, exchange: Exchange): void {
-    if (!exchange.res.destroyed) perform(behaviour, exchange);
   }
 
   private exchange(

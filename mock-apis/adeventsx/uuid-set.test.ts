@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { UuidSet } from './uuid-set';
 
 function uuidOf(number: number): string {
@@ -31,14 +31,26 @@ describe('UuidSet', () => {
     expect(set.size).toBe(ids.size);
   });
 
-  it('starts from nothing once cleared', () => {
+  it('starts from nothing once cleared, however large it was', () => {
     const set = new UuidSet();
-    const id = randomUUID();
-    set.add(id);
     set.add('00000000-0000-0000-0000-000000000000');
+    for (let number = 0; number < 20_000; number += 1) set.add(uuidOf(number));
     set.clear();
     expect(set.size).toBe(0);
-    set.add(id);
-    expect(set.size).toBe(1);
+    for (let round = 0; round < 2; round += 1) {
+      for (let number = 0; number < 5_000; number += 1) set.add(uuidOf(number));
+      expect(set.size).toBe(5_000);
+    }
+  });
+
+  it('says so once it holds as many as it may and another comes', () => {
+    const set = new UuidSet(4096);
+    for (let number = 0; number < 3072; number += 1) set.add(uuidOf(number));
+    set.add(uuidOf(0));
+    expect([set.size, set.isExact]).toEqual([3072, true]);
+    set.add(uuidOf(3072));
+    expect([set.size, set.isExact]).toEqual([3072, false]);
+    set.clear();
+    expect(set.isExact).toBe(true);
   });
 });

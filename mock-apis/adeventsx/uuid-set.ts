@@ -1,7 +1,7 @@
 const WORDS = 4;
 const SMALLEST = 1 << 12;
 /** 2^24 slots of 16 bytes: 256 MiB, enough for 12.5 million ids. */
-const LARGEST = 1 << 24;
+const MOST_SLOTS = 1 << 24;
 const FULLEST = 0.75;
 
 /** A set of UUIDs in 16 bytes each (open addressing), exact: millions of ids are counted without a string for each. */
@@ -12,6 +12,9 @@ export class UuidSet {
   /** An empty slot is all zeros, so the UUID that is all zeros is kept aside. */
   private hasNil = false;
   private overflown = false;
+
+  /** `mostSlots`: a power of two from 4096 up; three quarters of it can be stored. */
+  constructor(private readonly mostSlots = MOST_SLOTS) {}
 
   get size(): number {
     return this.stored + (this.hasNil ? 1 : 0);
@@ -75,7 +78,7 @@ export class UuidSet {
   }
 
   private grow(): boolean {
-    if (this.slots * 2 > LARGEST) return false;
+    if (this.slots * 2 > this.mostSlots) return false;
     const old = this.words;
     this.slots *= 2;
     this.words = new Uint32Array(this.slots * WORDS);

@@ -93,9 +93,16 @@ export function delivered({ deliveryId, attempt }: Claimed, at = 20): Settlement
   return { deliveryId, attempt, at, record, next: { status: 'delivered' } };
 }
 
+interface RetryFixture {
+  readonly dueAt?: number;
+  readonly retryUntil?: number | null;
+  readonly burnsAttempt?: boolean;
+  readonly at?: number;
+}
+
 export function retryable(
   { deliveryId, attempt }: Claimed,
-  { dueAt = 0, retryUntil = 90_000, burnsAttempt = true, at = 20 } = {},
+  { dueAt = 0, retryUntil = 90_000, burnsAttempt = true, at = 20 }: RetryFixture = {},
 ): Settlement {
   const record = makeRecord({ number: attempt, outcome: burnsAttempt ? 'retryable' : 'held' });
   return { deliveryId, attempt, at, record, next: { status: 'pending', dueAt, retryUntil, burnsAttempt } };

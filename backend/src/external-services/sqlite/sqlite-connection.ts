@@ -109,13 +109,14 @@ export async function openConnection(options: {
   }
 }
 
-/** Opens a second connection that only reads, for long reads beside the writer. */
+/**
+ * Opens a second connection that only reads, for long reads beside the writer. Not with SQLite's read-only flag: under that
+ * its integrity check passes over CHECK constraints.
+ */
 export function openReader(path: string, log: Log, busyTimeoutMs: number): SqliteConnection {
-  try {
-    return new SqliteConnection(openDatabase(path, { timeout: busyTimeoutMs, readOnly: true }), log);
-  } catch (error) {
-    throw toStoreError(error);
-  }
+  const database = openDatabaseFile(path, busyTimeoutMs);
+  database.exec('PRAGMA query_only = ON');
+  return new SqliteConnection(database, log);
 }
 
 function openDatabaseFile(path: string, busyTimeoutMs: number): Database {

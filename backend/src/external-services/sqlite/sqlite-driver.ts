@@ -18,16 +18,11 @@ export interface NamedStatement<Row> {
 
 export type Database = DatabaseSyncInstance;
 
-export interface OpenOptions {
-  readonly timeout: number;
-  readonly readOnly?: boolean;
-}
-
 /**
  * Opens the file with Node's own SQLite from Node 24 on, where it is fast and stable, and with the same interface from a
  * package before that.
  */
-export function openDatabase(path: string, options: OpenOptions): Database {
+export function openDatabase(path: string, options: { readonly timeout: number }): Database {
   const { DatabaseSync } = loadDriver();
   return new DatabaseSync(path, options);
 }

@@ -27,13 +27,8 @@ describe('Circuit, closed', () => {
     const { circuit } = circuitWith();
     expect(circuit.permits()).toBe(Infinity);
     expect(circuit.nextChangeAt()).toBeNull();
-    expect(circuit.snapshot()).toEqual({
-      state: 'CLOSED',
-      failures: 0,
-      lastFailure: null,
-      sinceLastFailure: null,
-      retryAt: null,
-    });
+    const nothing = { failures: 0, lastFailure: null, sinceLastFailure: null, retryAt: null };
+    expect(circuit.snapshot()).toEqual({ state: 'CLOSED', ...nothing });
   });
 
   it('opens after five failures in a row, not before, and a success between starts the count anew', () => {
@@ -264,14 +259,8 @@ describe('Circuit, told from outside', () => {
     expect(circuit.nextChangeAt()).toBeNull();
     circuit.release();
     expect(circuit.permits()).toBe(1);
-    expect(changes.map((change) => change.cause)).toEqual([
-      'held',
-      'released',
-      'failures',
-      'held',
-      'cooldown_over',
-      'released',
-    ]);
+    const causes = changes.map((change) => change.cause).join(' ');
+    expect(causes).toBe('held released failures held cooldown_over released');
   });
 
   it('trips at once when closed or half-open, and not again when open', async () => {
@@ -307,21 +296,5 @@ describe('Circuit, told from outside', () => {
       'CLOSED OPEN failures',
     ]);
     expect(seen).toEqual(['OPEN 0', 'HALF_OPEN 1', 'OPEN 0', 'HALF_OPEN 1', 'CLOSED Infinity']);
-  });
-
-  it.each([
-    [{ windowCalls: 0 }, 'windowCalls'],
-    [{ windowMs: 0 }, 'windowMs'],
-    [{ failureRatio: 0 }, 'failureRatio'],
-    [{ failureRatio: 1.1 }, 'failureRatio'],
-    [{ minimumCalls: 0.5 }, 'minimumCalls'],
-    [{ failuresInARow: 0 }, 'failuresInARow'],
-    [{ failuresInWindow: NaN }, 'failuresInWindow'],
-    [{ cooldownMs: 0 }, 'cooldownMs'],
-    [{ cooldownMs: 5_000, maxCooldownMs: 4_000 }, 'maxCooldownMs'],
-    [{ jitter: 1 }, 'jitter'],
-    [{ probesToClose: 0 }, 'probesToClose'],
-  ])('refuses %j', (options, named) => {
-    expect(() => circuitWith(options)).toThrow(named);
   });
 });
