@@ -105,19 +105,20 @@ describe('systemRuntime', () => {
     expect(calls).toBe(0);
   });
 
-  it('turns after promise reactions and what has arrived, before later turns', async () => {
+  it('turns after what was there before it, and before what comes later', async () => {
     const order: string[] = [];
-    const turned = systemRuntime.turn().then(() => order.push('turn'));
-    const immediate = new Promise<void>((resolve) => {
-      setImmediate(() => {
-        order.push('later immediate');
-        resolve();
+    const immediate = (name: string) =>
+      new Promise<void>((resolve) => {
+        setImmediate(() => {
+          order.push(name);
+          resolve();
+        });
       });
-    });
+    const earlier = immediate('earlier');
+    const turned = systemRuntime.turn().then(() => order.push('turn'));
+    const later = immediate('later');
     process.nextTick(() => order.push('tick'));
-    await Promise.resolve().then(() => order.push('promise'));
-    await Promise.all([turned, immediate]);
-    expect(order.slice(0, 2).sort()).toEqual(['promise', 'tick']);
-    expect(order.slice(2)).toEqual(['turn', 'later immediate']);
+    await Promise.all([earlier, turned, later]);
+    expect(order).toEqual(['tick', 'earlier', 'turn', 'later']);
   });
 });

@@ -6,17 +6,15 @@ const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
 
 const timestampOf = (id: string) => Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
 
-/** The 30 bits of rand_a and rand_b that count. */
+/** The 18 bits of rand_a and rand_b that count. */
 function counterOf(id: string): number {
   const bits = BigInt(`0x${id.replaceAll('-', '')}`);
-  return Number(((bits >> 64n) & 0xfffn) << 18n) + Number((bits >> 44n) & 0x3ffffn);
+  return Number(((bits >> 64n) & 0xfffn) << 6n) + Number((bits >> 56n) & 0x3fn);
 }
 
 function expectGrowing(ids: readonly string[]): void {
-  for (const [index, id] of ids.entries()) {
-    expect(id).toMatch(UUID_V7);
-    expect(index === 0 || (ids[index - 1] ?? '') < id).toBe(true);
-  }
+  const wrong = ids.filter((id, index) => !UUID_V7.test(id) || (index > 0 && id <= (ids[index - 1] ?? '')));
+  expect(wrong).toEqual([]);
 }
 
 describe('createUuidV7', () => {
@@ -39,15 +37,15 @@ describe('createUuidV7', () => {
     expect(counterOf(ids[19_999] ?? '') - counterOf(ids[0] ?? '')).toBe(19_999);
   });
 
-  it('carries the counter through all of its digits', () => {
-    const bytes = [0x0f, 0xff, 0xff, 0xf0];
+  it('goes on to the next millisecond by itself when the counter is used up', () => {
     const newId = createUuidV7(
-      () => 1,
-      (size) => Buffer.from(Array.from({ length: size }, (_, index) => bytes[index] ?? 0)),
+      () => 1000,
+      (size) => Buffer.alloc(size, 0xff),
     );
-    const ids = Array.from({ length: 40 }, () => newId());
+    const ids = Array.from({ length: 2 ** 17 + 3 }, () => newId());
     expectGrowing(ids);
-    expect(ids.map(counterOf)).toEqual(ids.map((_, index) => 0x0ffffff0 + index));
+    expect(ids.slice(-3).map(timestampOf)).toEqual([1000, 1001, 1001]);
+    expect(ids.slice(-3).map(counterOf)).toEqual([2 ** 18 - 1, 2 ** 17 - 1, 2 ** 17]);
   });
 
   it('grows when the clock goes on, stands still or steps back, and then takes the new time up', () => {
@@ -63,31 +61,32 @@ describe('createUuidV7', () => {
     let present = 0;
     const newId = createUuidV7(() => present++, randomBytes);
     const counters = Array.from({ length: 1000 }, () => counterOf(newId()));
-    expect(new Set(counters).size).toBeGreaterThan(990);
-    expect(Math.max(...counters)).toBeLessThan(2 ** 29);
-    expect(Math.max(...counters)).toBeGreaterThan(2 ** 28);
+    expect(new Set(counters).size).toBeGreaterThan(975);
+    expect(Math.max(...counters)).toBeLessThan(2 ** 17);
+    expect(Math.max(...counters)).toBeGreaterThan(2 ** 16);
   });
 
-  it('gives every id 44 random bits of its own', () => {
+  it('gives every id 56 random bits of its own', () => {
     const newId = createUuidV7(() => 1, randomBytes);
-    const tails = Array.from({ length: 5000 }, () => newId().slice(-11));
+    const tails = Array.from({ length: 5000 }, () => newId().slice(-15).replace('-', ''));
     expect(new Set(tails).size).toBe(5000);
-    for (let digit = 0; digit < 11; digit++) expect(new Set(tails.map((tail) => tail.charAt(digit))).size).toBe(16);
+    for (let digit = 0; digit < 14; digit++) expect(new Set(tails.map((tail) => tail.charAt(digit))).size).toBe(16);
   });
 
-  it('draws random bytes by the pool and never uses one twice', () => {
-    let drawn = 0;
+  it('draws random bytes by the pool and uses each once', () => {
+    const drawn: Buffer[] = [];
     const newId = createUuidV7(
       () => 1,
       (size) => {
-        drawn++;
-        const bytes = Buffer.alloc(size);
-        for (let i = 0; i + 6 <= size; i += 2) bytes.writeUInt16BE((drawn * 4096 + i) & 0xffff, i);
-        return bytes;
+        drawn.push(randomBytes(size));
+        return drawn.at(-1) ?? Buffer.alloc(0);
       },
     );
     const ids = Array.from({ length: 1500 }, () => newId());
-    expect(drawn).toBe(3);
-    expect(new Set(ids.map((id) => id.slice(-11))).size).toBe(1500);
+    expect(drawn).toHaveLength(3);
+    // The first bytes seed the counter; then each id takes seven.
+    const tails = ids.slice(0, 500).map((id) => id.slice(-15).replace('-', '').slice(-14));
+    const expected = tails.map((_, index) => drawn[0]?.toString('hex', 3 + index * 7, 10 + index * 7));
+    expect(tails).toEqual(expected);
   });
 });

@@ -1,17 +1,18 @@
 /** Bytes drawn at once: a call for random bytes costs more than the id that is made of them. */
 const POOL_BYTES = 4096;
 
-/** The counter spans rand_a (12 bits) and the first 18 bits of rand_b. */
-const COUNTER_LIMIT = 2 ** 30;
-/** A fresh counter starts in the lower half, so that at least 2^29 ids fit in its millisecond. */
-const COUNTER_SEED_MASK = 2 ** 29 - 1;
+/** The counter spans rand_a (12 bits) and the first 6 bits of rand_b. */
+const COUNTER_LIMIT = 2 ** 18;
+/** A fresh counter starts in the lower half, so that at least 2^17 ids fit in its millisecond. */
+const COUNTER_SEED_MASK = 2 ** 17 - 1;
 
 const MAX_TIMESTAMP = 2 ** 48 - 1;
 
 /**
  * Makes a generator of UUIDv7 (RFC 9562, section 5.7) whose ids always grow, also within a millisecond and when the clock steps
- * back (section 6.2, method 1: a counter with a random start; the last timestamp is kept until the clock has passed it). The 44
- * bits after the counter are random in every id. `now` is in epoch milliseconds, `randomBytes` must be fit for secrets.
+ * back (section 6.2, method 1: a counter with a random start; the last timestamp is kept until the clock has passed it, and goes
+ * on by itself when the counter is used up). The 56 bits after the counter are random in every id. `now` is in epoch
+ * milliseconds, `randomBytes` must be fit for secrets.
  */
 export function createUuidV7(now: () => number, randomBytes: (size: number) => Buffer): () => string {
   let pool = randomBytes(POOL_BYTES);
@@ -33,19 +34,17 @@ export function createUuidV7(now: () => number, randomBytes: (size: number) => B
     counter++;
     if (present > timestamp || counter === COUNTER_LIMIT) {
       timestamp = Math.max(present, timestamp + 1);
-      counter = draw(4) & COUNTER_SEED_MASK;
+      counter = draw(3) & COUNTER_SEED_MASK;
     }
-    return formatUuidV7(timestamp, counter, draw(3), draw(3));
+    return formatUuidV7(timestamp, counter, draw(1), draw(6));
   };
 }
 
-/** `random1` gives 20 of its 24 bits, `random2` all of them. */
-function formatUuidV7(timestamp: number, counter: number, random1: number, random2: number): string {
+function formatUuidV7(timestamp: number, counter: number, random8Bits: number, random48Bits: number): string {
   const time = hex(timestamp, 12);
-  const version = hex(0x7000 | (counter >>> 18), 4);
-  const variant = hex(0x8000 | ((counter >>> 4) & 0x3fff), 4);
-  const node = hex(((counter & 0xf) << 20) | (random1 & 0xfffff), 6) + hex(random2, 6);
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}-${variant}-${node}`;
+  const version = hex(0x7000 | (counter >>> 6), 4);
+  const variant = hex(0x8000 | ((counter & 0x3f) << 8) | random8Bits, 4);
+  return `${time.slice(0, 8)}-${time.slice(8)}-${version}-${variant}-${hex(random48Bits, 12)}`;
 }
 
 function hex(value: number, digits: number): string {
