@@ -87,7 +87,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   });
   const { environment, version } = config;
   const health = new HealthService({ store, runtime, environment, version, circuits: () => worker.circuits() });
-  const server = createHttpServer(config, { runtime, log, clients, events, health, drainMs });
+  const server = createHttpServer(config, { runtime, log, store, catalogue, clients, events, health, drainMs });
   const port = await server.start();
   started.push(async () => {
     health.stopping();

@@ -2,7 +2,9 @@ import type { RequestHandler } from 'express';
 
 import type { AuthController } from './controllers/auth-controller';
 import type { EventController } from './controllers/event-controller';
+import type { EventReadController } from './controllers/event-read-controller';
 import type { OperationController } from './controllers/operation-controller';
+import type { PointsController } from './controllers/points-controller';
 import { readForm, readJson } from './middleware/read-body';
 import type { Scope } from './types/auth';
 
@@ -18,6 +20,8 @@ export interface Route {
 export interface Controllers {
   readonly auth: AuthController;
   readonly events: EventController;
+  readonly reading: EventReadController;
+  readonly points: PointsController;
   readonly operation: OperationController;
 }
 
@@ -26,7 +30,7 @@ const BODY_BYTES = 100 * KIB;
 const BATCH_BYTES = 5 * KIB * KIB;
 
 /** Every route of the gateway. Paths that are fixed stand before those with a parameter. */
-export function routes({ auth, events, operation }: Controllers): Route[] {
+export function routes({ auth, events, reading, points, operation }: Controllers): Route[] {
   return [
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
     { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
@@ -42,7 +46,10 @@ export function routes({ auth, events, operation }: Controllers): Route[] {
       handler: events.postBatch,
     },
     { method: 'get', path: '/events/circuit-status', scope: 'events:read', handler: operation.getCircuitStatus },
-    { method: 'get', path: '/events/:id', scope: 'events:read', handler: events.get },
-    { method: 'get', path: '/events/:id/attempts', scope: 'events:read', handler: events.getAttempts },
+    { method: 'get', path: '/events', scope: 'events:read', handler: reading.list },
+    { method: 'get', path: '/events/user/:id', scope: 'events:read', handler: reading.listOfUser },
+    { method: 'get', path: '/users/:id/points', scope: 'users:read', handler: points.get },
+    { method: 'get', path: '/events/:id', scope: 'events:read', handler: reading.get },
+    { method: 'get', path: '/events/:id/attempts', scope: 'events:read', handler: reading.getAttempts },
   ];
 }

@@ -2,10 +2,13 @@ import { createApp } from '../app';
 import type { Config } from '../config';
 import { AuthController } from '../controllers/auth-controller';
 import { EventController } from '../controllers/event-controller';
+import { EventReadController } from '../controllers/event-read-controller';
 import { OperationController } from '../controllers/operation-controller';
+import { PointsController } from '../controllers/points-controller';
 import { JwtSigner } from '../external-services/tokens/jwt-signer';
 import { hmacTokenKey } from '../external-services/tokens/token-key';
 import { HttpServer } from '../http-server';
+import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import { authenticate } from '../middleware/authenticate';
@@ -15,14 +18,19 @@ import { AuthService } from '../services/auth/auth-service';
 import type { ClientRegistry } from '../services/auth/client-registry';
 import { FailureLimiter } from '../services/auth/failure-limiter';
 import { TokenService } from '../services/auth/token-service';
+import type { Catalogue } from '../services/events/catalogue';
 import type { EventService } from '../services/events/event-service';
 import type { HealthService } from '../services/health-service';
+import { PointsService } from '../services/points/points-service';
 import { readAuthInput } from '../validation-schemas/auth';
 import { readEvent } from '../validation-schemas/event';
+import { readEventQuery } from '../validation-schemas/event-query';
 
 export interface HttpParts {
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly store: EventStore;
+  readonly catalogue: Catalogue;
   readonly clients: ClientRegistry;
   readonly events: EventService;
   readonly health: HealthService;
@@ -32,7 +40,7 @@ export interface HttpParts {
 
 /** The HTTP side: tokens, controllers, routes, and the server that listens. */
 export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
-  const { runtime, log, clients, events, health, drainMs } = parts;
+  const { runtime, log, store, catalogue, clients, events, health, drainMs } = parts;
   const tokens = createTokens(config, clients, runtime);
   const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
   const problemOf = (error: unknown, requestId: string) => toProblem(toAppError(error), requestId);
@@ -40,6 +48,8 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
     routes: routes({
       auth: new AuthController({ auth, readAuthInput }),
       events: new EventController({ events, runtime, readEvent, toProblem: problemOf }),
+      reading: new EventReadController({ events, store, readQuery: readEventQuery }),
+      points: new PointsController(new PointsService(store, catalogue)),
       operation: new OperationController(health),
     }),
     authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),

@@ -5,7 +5,7 @@ import type { EventService, Standing } from '../services/events/event-service';
 import { StoreUnavailableError } from '../interfaces/event-store';
 import type { Runtime } from '../interfaces/runtime';
 import type { Caller } from '../types/auth';
-import type { AttemptView, DeliveryView, EventView } from '../types/delivery';
+import type { EventView } from '../types/delivery';
 import type { EventInput, EventKey } from '../types/event';
 
 const WAIT_MAX_SECONDS = 30;
@@ -24,7 +24,7 @@ export interface EventControllerParts {
   readonly toProblem: ToProblem;
 }
 
-/** HTTP for events: posting one or many, reading back. */
+/** HTTP for posting events, one or many. */
 export class EventController {
   constructor(private readonly parts: EventControllerParts) {}
 
@@ -80,15 +80,6 @@ export class EventController {
     send(response, 207, { ...count, results });
   };
 
-  readonly get = async (request: Request, response: Response): Promise<void> => {
-    send(response, 200, eventJson(await this.parts.events.find(keyOf(request, response))));
-  };
-
-  readonly getAttempts = async (request: Request, response: Response): Promise<void> => {
-    const attempts = await this.parts.events.attempts(keyOf(request, response));
-    send(response, 200, { data: attempts.map(attemptJson) });
-  };
-
   private async acceptOne(clientId: string, raw: unknown): Promise<Standing> {
     return this.parts.events.accept(clientId, this.parts.readEvent(raw));
   }
@@ -109,13 +100,6 @@ export class EventController {
 
 function callerOf(response: Response): Caller {
   return response.locals['caller'] as Caller;
-}
-
-/** Whose event: the caller's own, or anyone's for a caller that may read all. */
-function keyOf(request: Request, response: Response): EventKey {
-  const caller = callerOf(response);
-  const eventId = String(request.params['id']).toLowerCase();
-  return { eventId, clientId: caller.scopes.includes('events:read:all') ? null : caller.clientId };
 }
 
 /** `Prefer: wait=N` in whole seconds (RFC 7240, section 4.3), capped; null without it. What cannot be understood is ignored, as the RFC asks. */
@@ -160,55 +144,4 @@ function send(response: Response, status: number, body: object): void {
 
 function standingJson({ eventId, status, isDuplicate, deliveries }: Standing): object {
   return { event_id: eventId, status, duplicate: isDuplicate, deliveries };
-}
-
-const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
-
-/** An event as the API shows it: the fields as stored, its standing, and each delivery. */
-export function eventJson({ event, status, deliveries }: EventView): object {
-  return {
-    event_id: event.eventId,
-    client_id: event.clientId,
-    user_id: event.userId,
-    event_name: event.eventName,
-    event_time: iso(event.eventTimeSeconds * 1000),
-    event_time_epoch: event.eventTimeSeconds,
-    value_cents: event.valueCents,
-    currency: event.currency,
-    campaign_id: event.campaignId,
-    click_id: event.clickId,
-    properties: event.properties,
-    deliver_at: iso(event.deliverAt),
-    accepted_at: iso(event.acceptedAt),
-    status,
-    deliveries: deliveries.map(deliveryJson),
-  };
-}
-
-export function deliveryJson(delivery: DeliveryView): object {
-  return {
-    destination: delivery.destination,
-    status: delivery.status,
-    attempts: delivery.attempts,
-    next_attempt_at: iso(delivery.nextAttemptAt),
-    last_error: delivery.lastError,
-    last_http_status: delivery.lastHttpStatus,
-    dead_reason: delivery.deadReason,
-    delivered_at: iso(delivery.deliveredAt),
-    payload: JSON.parse(delivery.payload.toString('utf8')) as unknown,
-  };
-}
-
-function attemptJson(attempt: AttemptView): object {
-  return {
-    destination: attempt.destination,
-    number: attempt.number,
-    started_at: iso(attempt.startedAt),
-    duration_ms: attempt.durationMs,
-    outcome: attempt.outcome,
-    http_status: attempt.httpStatus,
-    error: attempt.error,
-    excerpt: attempt.excerpt,
-    possible_duplicate: attempt.possibleDuplicate,
-  };
 }

@@ -1,0 +1,52 @@
+import type { AttemptView, DeliveryView, EventView } from '../types/delivery';
+
+const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** An event as the API shows it: the fields as stored, its standing, and each delivery. */
+export function eventJson({ event, status, deliveries }: EventView): object {
+  return {
+    event_id: event.eventId,
+    client_id: event.clientId,
+    user_id: event.userId,
+    event_name: event.eventName,
+    event_time: iso(event.eventTimeSeconds * 1000),
+    event_time_epoch: event.eventTimeSeconds,
+    value_cents: event.valueCents,
+    currency: event.currency,
+    campaign_id: event.campaignId,
+    click_id: event.clickId,
+    properties: event.properties,
+    deliver_at: iso(event.deliverAt),
+    accepted_at: iso(event.acceptedAt),
+    status,
+    deliveries: deliveries.map(deliveryJson),
+  };
+}
+
+export function deliveryJson(delivery: DeliveryView): object {
+  return {
+    destination: delivery.destination,
+    status: delivery.status,
+    attempts: delivery.attempts,
+    next_attempt_at: iso(delivery.nextAttemptAt),
+    last_error: delivery.lastError,
+    last_http_status: delivery.lastHttpStatus,
+    dead_reason: delivery.deadReason,
+    delivered_at: iso(delivery.deliveredAt),
+    payload: JSON.parse(delivery.payload.toString('utf8')) as unknown,
+  };
+}
+
+export function attemptJson(attempt: AttemptView): object {
+  return {
+    destination: attempt.destination,
+    number: attempt.number,
+    started_at: iso(attempt.startedAt),
+    duration_ms: attempt.durationMs,
+    outcome: attempt.outcome,
+    http_status: attempt.httpStatus,
+    error: attempt.error,
+    excerpt: attempt.excerpt,
+    possible_duplicate: attempt.possibleDuplicate,
+  };
+}

@@ -1,0 +1,79 @@
+import type { Request, Response } from 'express';
+
+import type { EventStore, Page } from '../interfaces/event-store';
+import type { EventService } from '../services/events/event-service';
+import { listEvents } from '../services/events/list-events';
+import type { Caller } from '../types/auth';
+import type { EventView } from '../types/delivery';
+import type { EventKey } from '../types/event';
+import { attemptJson, eventJson } from './event-json';
+
+/** The query of a list, validated. */
+interface ListQuery {
+  readonly user_id?: string;
+  readonly event_name?: string;
+  readonly status?: 'stored' | 'pending' | 'delivered' | 'dead';
+  readonly destination?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface EventReadControllerParts {
+  readonly events: EventService;
+  readonly store: EventStore;
+  /** Reads the query of a list; throws `validation_failed`. */
+  readonly readQuery: (raw: object) => ListQuery;
+}
+
+/** HTTP for reading events back. A caller sees its own, or every client's with the scope for it. */
+export class EventReadController {
+  constructor(private readonly parts: EventReadControllerParts) {}
+
+  readonly get = async (request: Request, response: Response): Promise<void> => {
+    response.json(eventJson(await this.parts.events.find(keyOf(request, response))));
+  };
+
+  readonly getAttempts = async (request: Request, response: Response): Promise<void> => {
+    const attempts = await this.parts.events.attempts(keyOf(request, response));
+    response.json({ data: attempts.map(attemptJson) });
+  };
+
+  readonly list = async (request: Request, response: Response): Promise<void> => {
+    const query = this.parts.readQuery(request.query);
+    sendPage(request, response, await this.page(query.user_id, query, response));
+  };
+
+  readonly listOfUser = async (request: Request, response: Response): Promise<void> => {
+    const query = this.parts.readQuery({ ...request.query, user_id: String(request.params['id']) });
+    sendPage(request, response, await this.page(query.user_id, query, response));
+  };
+
+  private page(userId: string | undefined, query: ListQuery, response: Response): Promise<Page<EventView>> {
+    const { event_name: eventName, status, destination, from, to, limit, cursor } = query;
+    const request = { userId, eventName, status, destination, from, to, limit, cursor };
+    return listEvents(this.parts.store, clientOf(response), request);
+  }
+}
+
+/** Whose events the caller sees: null for everyone's. */
+function clientOf(response: Response): string | null {
+  const caller = response.locals['caller'] as Caller;
+  return caller.scopes.includes('events:read:all') ? null : caller.clientId;
+}
+
+function keyOf(request: Request, response: Response): EventKey {
+  return { eventId: String(request.params['id']).toLowerCase(), clientId: clientOf(response) };
+}
+
+/** A page with the address of the next one in its body and in a Link header (RFC 8288). */
+function sendPage(request: Request, response: Response, { data, nextCursor }: Page<EventView>): void {
+  if (nextCursor !== null) {
+    const [path = '', search = ''] = request.originalUrl.split('?', 2);
+    const query = new URLSearchParams(search);
+    query.set('cursor', nextCursor);
+    response.setHeader('Link', `<${path}?${query.toString()}>; rel="next"`);
+  }
+  response.json({ data: data.map(eventJson), next_cursor: nextCursor });
+}

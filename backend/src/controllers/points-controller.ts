@@ -1,0 +1,15 @@
+import type { Request, Response } from 'express';
+
+import { AppError } from '../errors';
+import type { PointsService } from '../services/points/points-service';
+
+/** HTTP for points. */
+export class PointsController {
+  constructor(private readonly points: PointsService) {}
+
+  readonly get = async (request: Request, response: Response): Promise<void> => {
+    const userId = String(request.params['id']);
+    if (userId.length > 128) throw new AppError('not_found', 'No user has an id of more than 128 characters.');
+    response.json(await this.points.pointsOf(userId));
+  };
+}

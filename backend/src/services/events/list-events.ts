@@ -1,0 +1,46 @@
+import { AppError, type FieldError } from '../../errors';
+import type { EventQuery, EventStore, Page } from '../../interfaces/event-store';
+import type { EventView } from '../../types/delivery';
+import type { EventStatus } from '../../types/event';
+import { parseRfc3339 } from './time';
+
+/** A list as it is asked for: as the store takes it, but for the two times in their text. */
+export interface EventListRequest {
+  readonly userId: string | undefined;
+  readonly eventName: string | undefined;
+  readonly status: EventStatus | undefined;
+  readonly destination: string | undefined;
+  /** Inclusive bounds on the event's time: RFC 3339, or whole seconds since 1970. */
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly limit: number;
+  readonly cursor: string | undefined;
+}
+
+/** One page of events, newest accepted first. `clientId` null: every client's. Throws `validation_failed`. */
+export function listEvents(
+  store: EventStore,
+  clientId: string | null,
+  request: EventListRequest,
+): Promise<Page<EventView>> {
+  const errors: FieldError[] = [];
+  const { from, to, ...rest } = request;
+  const bounds = { fromSeconds: readSeconds('from', from, errors), toSeconds: readSeconds('to', to, errors) };
+  if (errors.length > 0)
+    throw new AppError('validation_failed', 'The query has faults; each is named in errors.', { errors });
+  return store.list(withoutUndefined({ clientId, ...rest, ...bounds }));
+}
+
+function readSeconds(parameter: string, text: string | undefined, errors: FieldError[]): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,12}$/.test(text)) return Number(text);
+  // A plus in a query means a space to most decoders; the offset that was meant is taken.
+  const read = parseRfc3339(text.replace(/ (?=\d\d:\d\d$)/, '+'));
+  if (!('error' in read)) return read.seconds;
+  errors.push({ pointer: `/${parameter}`, detail: `${read.error}; or whole seconds since 1970` });
+  return undefined;
+}
+
+function withoutUndefined(query: { [K in keyof EventQuery]: EventQuery[K] | undefined }): EventQuery {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as unknown as EventQuery;
+}

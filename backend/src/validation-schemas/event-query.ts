@@ -1,0 +1,51 @@
+import Joi from 'joi';
+
+import { AppError, type FieldError } from '../errors';
+
+/** What may stand in the query of a list of events. Times are read by the service. */
+export interface EventQueryInput {
+  readonly user_id?: string;
+  readonly event_name?: string;
+  readonly status?: 'stored' | 'pending' | 'delivered' | 'dead';
+  readonly destination?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+const text = (max: number) => Joi.string().min(1).max(max);
+
+export const eventQuerySchema = Joi.object<EventQueryInput>({
+  user_id: text(128),
+  event_name: text(64),
+  status: Joi.string().valid('stored', 'pending', 'delivered', 'dead'),
+  destination: text(64),
+  from: text(64),
+  to: text(64),
+  limit: Joi.number().integer().min(1).max(200).default(50),
+  cursor: text(512),
+}).messages({
+  'any.only': 'must be one of {#valids}',
+  'number.base': 'must be a whole number from 1 to 200',
+  'number.integer': 'must be a whole number from 1 to 200',
+  'number.min': 'must be a whole number from 1 to 200',
+  'number.max': 'must be a whole number from 1 to 200',
+  'object.unknown': 'is not a parameter of this list',
+  'string.base': 'must be given once',
+  'string.empty': 'must not be empty',
+  'string.max': 'must be at most {#limit} characters',
+});
+
+const OPTIONS: Joi.ValidationOptions = { abortEarly: false, errors: { label: false, wrap: { label: false } } };
+
+/** Reads the query of a list of events; throws `validation_failed` naming every fault by its parameter. */
+export function readEventQuery(raw: object): EventQueryInput {
+  const { error, value } = eventQuerySchema.validate({ ...raw }, OPTIONS);
+  if (error === undefined) return value;
+  const errors: FieldError[] = error.details.map(({ path, message }) => ({
+    pointer: `/${path.join('/')}`,
+    detail: message,
+  }));
+  throw new AppError('validation_failed', 'The query has faults; each is named in errors.', { errors });
+}
