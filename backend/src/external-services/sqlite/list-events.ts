@@ -16,11 +16,11 @@ export const EVENT_LANES: Readonly<Record<EventLaneKind, string>> = {
   stored: `SELECT id FROM events INDEXED BY events_stored WHERE delivery_count = 0 AND id < :before ORDER BY id DESC`,
   hour: `SELECT id FROM events INDEXED BY events_by_hour WHERE event_time_seconds / 3600 = :key AND id < :before
     AND event_time_seconds BETWEEN :from AND :to ORDER BY id DESC`,
-  open: `SELECT d.event_row AS id FROM deliveries AS d INDEXED BY deliveries_open
+  open: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_open
     WHERE d.due_at IS NOT NULL AND d.id < :before * 100 ORDER BY d.id DESC`,
-  dead: `SELECT d.event_row AS id FROM deliveries AS d INDEXED BY deliveries_ended_badly
+  dead: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_ended_badly
     WHERE d.dead_reason IS NOT NULL AND d.status = 'dead' AND d.id < :before * 100 ORDER BY d.id DESC`,
-  destination: `SELECT d.event_row AS id FROM deliveries AS d INDEXED BY deliveries_by_destination
+  destination: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_by_destination
     WHERE d.destination = :key AND d.id < :before * 100 ORDER BY d.id DESC`,
   all: `SELECT id FROM events WHERE id < :before ORDER BY id DESC`,
 };
