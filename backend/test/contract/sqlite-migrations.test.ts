@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openConnection } from '../../src/external-services/sqlite/sqlite-connection';
@@ -63,6 +65,19 @@ describe('migrations', () => {
       expect(() => run(broken)).toThrow('nowhere');
       expect(read(TABLES)).toEqual([['one'], ['schema_migrations']]);
       run(mended);
+      expect(read('SELECT * FROM two')).toEqual([[1]]);
+    });
+  });
+
+  it('go on after the process was killed in the middle of one', async () => {
+    const path = newPath();
+    const deadly = folderOf({ '0001-one.sql': ONE, '0002-two.sql': `${TWO} SELECT die();` });
+    const migrator = join(__dirname, 'dying-migrator.ts');
+    const child = spawn(process.execPath, ['--import', 'tsx', migrator, path, deadly], { stdio: 'ignore' });
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    await withConnection(path, (run, read) => {
+      expect(read(TABLES)).toEqual([['one'], ['schema_migrations']]);
+      run(folderOf({ '0001-one.sql': ONE, '0002-two.sql': TWO }));
       expect(read('SELECT * FROM two')).toEqual([[1]]);
     });
   });
