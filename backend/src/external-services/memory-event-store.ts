@@ -67,18 +67,25 @@ export class MemoryEventStore implements EventStore {
     return events.map((newEvent) => this.acceptOne(state, newEvent, limits.backlogMax));
   }
 
-  async claimDue({ destination, limit, now, leaseMs }: ClaimRequest): Promise<ClaimResult> {
+  async claimDue({ destination, limit, replayLimit = limit, now, leaseMs }: ClaimRequest): Promise<ClaimResult> {
     const state = this.open();
     const queue = [...state.openIds]
       .flatMap((id) => state.deliveries.get(id) ?? [])
       .filter((delivery) => delivery.destination === destination)
       .sort((a, b) => Number(a.isReplay) - Number(b.isReplay) || (a.dueAt ?? 0) - (b.dueAt ?? 0) || a.id - b.id);
-    const due = queue.filter(({ dueAt }) => (dueAt ?? 0) <= now).slice(0, limit);
-    const others = queue.filter((delivery) => !due.includes(delivery)).map(({ dueAt }) => dueAt ?? 0);
+    const ready = queue.filter(({ dueAt }) => (dueAt ?? 0) <= now);
+    const allowed = ready.filter(({ isReplay }) => isReplay).slice(0, Math.max(0, replayLimit));
+    const due = ready.filter((delivery) => !delivery.isReplay || allowed.includes(delivery)).slice(0, limit);
+    const mayTakeReplays = limit <= 0 || due.filter(({ isReplay }) => isReplay).length < replayLimit;
+    const others = queue
+      .filter((delivery) => !due.includes(delivery) && (mayTakeReplays || !delivery.isReplay))
+      .map(({ dueAt }) => dueAt ?? 0);
+    const expiredLeases = due.filter(({ status }) => status === 'delivering').length;
     const taken = due.map((delivery) => this.takeOne(state, delivery, now, now + leaseMs));
     return {
       claimed: taken.flatMap(({ claimed }) => claimed ?? []),
       buried: taken.flatMap(({ buried }) => buried ?? []),
+      expiredLeases,
       nextDueAt: others.length === 0 ? null : Math.min(...others),
     };
   }

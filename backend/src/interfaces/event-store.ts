@@ -37,6 +37,8 @@ export type AcceptResult =
 export interface ClaimRequest {
   readonly destination: string;
   readonly limit: number;
+  /** At most this many of them may be replays; left out: as many as `limit`. */
+  readonly replayLimit?: number;
   readonly now: number;
   readonly leaseMs: number;
 }
@@ -46,7 +48,9 @@ export interface ClaimResult {
   readonly claimed: readonly ClaimedDelivery[];
   /** Deliveries buried by this call because their attempt limit was used up. */
   readonly buried: readonly { readonly eventId: string; readonly clientId: string; readonly deliveryId: number }[];
-  /** When the next open delivery of this destination that was not claimed falls due; null when there is none. */
+  /** How many of the claimed and buried had been taken by an attempt whose lease ran out: possible duplicates. */
+  readonly expiredLeases: number;
+  /** When the next open delivery of this destination that was not claimed falls due; null when there is none. Replays count only within `replayLimit`. */
   readonly nextDueAt: number | null;
 }
 

@@ -85,9 +85,10 @@ export class DeliveryVerbs {
 
   claimDue(request: ClaimRequest): ClaimResult {
     // Looking first costs no lock and no commit: most calls of an idle worker end here.
-    const nextDueAt = this.connection.read(() => this.nextDueAt(request.destination, 0, 0));
+    const takesReplays = (request.replayLimit ?? request.limit) > 0 || request.limit <= 0;
+    const nextDueAt = this.connection.read(() => this.nextDueAt(request.destination, 0, takesReplays ? 0 : null));
     if (nextDueAt === null || nextDueAt > request.now || request.limit <= 0) {
-      return { claimed: [], buried: [], nextDueAt };
+      return { claimed: [], buried: [], expiredLeases: 0, nextDueAt };
     }
     return this.connection.write(() => this.claim(request));
   }
@@ -101,10 +102,11 @@ export class DeliveryVerbs {
     });
   }
 
-  private claim({ destination, limit, now, leaseMs }: ClaimRequest): ClaimResult {
+  private claim({ destination, limit, replayLimit = limit, now, leaseMs }: ClaimRequest): ClaimResult {
     const live = this.selectDue.all(destination, LIVE, now, limit);
-    const replayed = live.length < limit ? this.selectDue.all(destination, REPLAYED, now, limit - live.length) : [];
-    const nextDueAt = this.nextDueAt(destination, live.length, replayed.length);
+    const replayRoom = Math.max(0, Math.min(replayLimit, limit - live.length));
+    const replayed = replayRoom > 0 ? this.selectDue.all(destination, REPLAYED, now, replayRoom) : [];
+    const nextDueAt = this.nextDueAt(destination, live.length, replayed.length < replayLimit ? replayed.length : null);
     const leaseUntil = now + leaseMs;
     const claimed: ClaimedDelivery[] = [];
     const buried: DueRow[] = [];
@@ -125,13 +127,15 @@ export class DeliveryVerbs {
     return {
       claimed,
       buried: buried.map((row) => ({ eventId: row.event_id, clientId: row.client_id, deliveryId: row.id })),
+      expiredLeases: [...live, ...replayed].filter(({ status }) => status === 'delivering').length,
       nextDueAt,
     };
   }
 
-  /** When the first open delivery after the first `live` and the first `replayed` ones falls due. */
-  private nextDueAt(destination: string, live: number, replayed: number): number | null {
+  /** When the first open delivery after the first `live` and the first `replayed` ones falls due; null: whatever the replays. */
+  private nextDueAt(destination: string, live: number, replayed: number | null): number | null {
     const nextLive = this.selectNextDue.get(destination, LIVE, live)?.due_at ?? null;
+    if (replayed === null) return nextLive;
     const nextReplayed = this.selectNextDue.get(destination, REPLAYED, replayed)?.due_at ?? null;
     if (nextLive === null || nextReplayed === null) return nextLive ?? nextReplayed;
     return Math.min(nextLive, nextReplayed);

@@ -1,19 +1,14 @@
 import type { Destination } from '../../interfaces/destination';
-import {
-  StoreUnavailableError,
-  type ClaimResult,
-  type EventStore,
-  type Settlement,
-  type SettleResult,
-} from '../../interfaces/event-store';
+import type { ClaimResult, EventStore, Settlement } from '../../interfaces/event-store';
 import type { Log } from '../../interfaces/log';
 import type { Runtime } from '../../interfaces/runtime';
 import type { Startable } from '../../interfaces/startable';
 import type { ClaimedDelivery } from '../../types/delivery';
 import type { EventFeed } from '../events/event-feed';
-import type { Batcher } from '../resilience/batcher';
 import type { Circuit } from '../resilience/circuit';
 import { attemptDelivery } from './attempt';
+import type { OutcomeRecorder } from './outcome-recorder';
+import type { PossibleDuplicates } from './possible-duplicates';
 import type { RetrySchedule } from './schedule';
 
 export interface DeliverySettings {
@@ -28,7 +23,8 @@ export interface DeliveryLaneParts {
   readonly destination: Destination;
   readonly circuit: Circuit;
   readonly store: EventStore;
-  readonly settlements: Batcher<Settlement, SettleResult>;
+  readonly outcomes: OutcomeRecorder;
+  readonly duplicates: PossibleDuplicates;
   readonly runtime: Runtime;
   readonly feed: EventFeed;
   readonly log: Log;
@@ -48,6 +44,7 @@ export class DeliveryLane implements Startable {
   private isWoken = false;
   private mayHaveMore = true;
   private endWait: () => void = () => undefined;
+  private replaysInFlight = 0;
 
   constructor(private readonly parts: DeliveryLaneParts) {}
 
@@ -101,8 +98,14 @@ export class DeliveryLane implements Startable {
   }
 
   private room(): number {
-    const { destination, circuit } = this.parts;
+    const { destination, circuit, outcomes } = this.parts;
+    if (!outcomes.canSend) return 0;
     return Math.min(destination.concurrency - this.inFlight.size, circuit.permits());
+  }
+
+  /** Replays get at most half of the places, so that a live event never waits for a crowd of them to end. */
+  private replayRoom(): number {
+    return Math.max(1, Math.floor(this.parts.destination.concurrency / 2)) - this.replaysInFlight;
   }
 
   private circuitWaitMs(): number {
@@ -112,10 +115,13 @@ export class DeliveryLane implements Startable {
 
   /** Null when the store could not say; it is asked again after a pause. */
   private async claim(limit: number): Promise<ClaimResult | null> {
-    const { store, destination, runtime, settings, log } = this.parts;
+    const { store, destination, runtime, settings, log, duplicates } = this.parts;
     try {
+      const { name } = destination;
+      const replayLimit = this.replayRoom();
       const now = runtime.now();
-      const result = await store.claimDue({ destination: destination.name, limit, now, leaseMs: settings.leaseMs });
+      const result = await store.claimDue({ destination: name, limit, replayLimit, now, leaseMs: settings.leaseMs });
+      if (result.expiredLeases > 0) duplicates.add(name, 'lease_expired', result.expiredLeases);
       for (const { eventId, clientId } of result.buried) this.publishDead(eventId, clientId, 'attempts_exhausted');
       return result;
     } catch (error) {
@@ -125,11 +131,14 @@ export class DeliveryLane implements Startable {
   }
 
   private begin(delivery: ClaimedDelivery): void {
+    const replays = delivery.isReplay ? 1 : 0;
     const work = this.deliver(delivery).finally(() => {
       this.inFlight.delete(work);
-      if (this.mayHaveMore) this.nudge();
+      this.replaysInFlight -= replays;
+      if (this.mayHaveMore || replays > 0) this.nudge();
     });
     this.inFlight.add(work);
+    this.replaysInFlight += replays;
   }
 
   private async deliver(delivery: ClaimedDelivery): Promise<void> {
@@ -146,7 +155,7 @@ export class DeliveryLane implements Startable {
       ended,
     });
     this.attempts.delete(ended);
-    const result = await this.settle(settlement, delivery);
+    const result = await this.parts.outcomes.record(settlement, delivery.eventId);
     const { record, next } = settlement;
     const fields = {
       eventId: delivery.eventId,
@@ -167,25 +176,11 @@ export class DeliveryLane implements Startable {
     if (next.status === 'pending') this.nudge();
   }
 
-  /** Records the end of an attempt, again and again while the store cannot, until the lease runs out: then it counts as lost. */
-  private async settle(settlement: Settlement, delivery: ClaimedDelivery): Promise<SettleResult | 'lost'> {
-    const { settlements, runtime, log } = this.parts;
-    for (;;) {
-      try {
-        return await settlements.add(settlement);
-      } catch (error) {
-        log.error({ eventId: delivery.eventId, err: error }, 'delivery.settle_failed');
-        if (!(error instanceof StoreUnavailableError) || this.isStopping || runtime.now() > delivery.leaseUntil)
-          return 'lost';
-        await runtime.sleep(STORE_PAUSE_MS);
-      }
-    }
-  }
-
   private publish(delivery: ClaimedDelivery, { at, record, next }: Settlement): void {
     const { eventId, clientId, destination } = delivery;
     const common = { at, eventId, clientId, destination, status: next.status, record };
     const deadReason = next.status === 'dead' ? next.reason : null;
+    if (record?.possibleDuplicate) this.parts.duplicates.add(destination, record.possibleDuplicate);
     if (record !== null) this.parts.feed.publish({ ...common, fact: 'attempted', deadReason });
     if (next.status !== 'pending') this.parts.feed.publish({ ...common, fact: next.status, deadReason });
   }
