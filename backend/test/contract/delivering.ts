@@ -26,6 +26,7 @@ export function describeDelivering(open: OpenStore): void {
     describeClaiming(open);
   });
   describe('leases', () => {
+    describeReplayLimit(open);
     describeLeases(open);
   });
   describe('the attempt limit', () => {
@@ -105,15 +106,25 @@ function describeClaiming(open: OpenStore): void {
   it('takes what is due at this very millisecond, and nothing that is due at the next', async () => {
     const store = await open();
     await store.accept([makeEvent({ dueAt: 1000 })], ROOMY);
-    expect(await claim(store, { now: 999 })).toEqual({ claimed: [], buried: [], nextDueAt: 1000 });
+    expect(await claim(store, { now: 999 })).toEqual({ claimed: [], buried: [], expiredLeases: 0, nextDueAt: 1000 });
     expect(idsOf(await claim(store, { now: 1000 }))).toEqual([uuid(1)]);
   });
 
   it('takes nothing of another destination, and nothing for a limit of 0', async () => {
     const store = await open();
     await store.accept([makeEvent({ to: ['ads', 'crm'] })], ROOMY);
-    expect(await claim(store, { destination: 'none' })).toEqual({ claimed: [], buried: [], nextDueAt: null });
-    expect(await claim(store, { destination: 'crm', limit: 0 })).toEqual({ claimed: [], buried: [], nextDueAt: 0 });
+    expect(await claim(store, { destination: 'none' })).toEqual({
+      claimed: [],
+      buried: [],
+      expiredLeases: 0,
+      nextDueAt: null,
+    });
+    expect(await claim(store, { destination: 'crm', limit: 0 })).toEqual({
+      claimed: [],
+      buried: [],
+      expiredLeases: 0,
+      nextDueAt: 0,
+    });
     expect(await claim(store, { destination: 'crm' })).toMatchObject({ claimed: [{ destination: 'crm' }] });
     expect((await store.find(KEY))?.deliveries.map(({ status }) => status)).toEqual(['pending', 'delivering']);
   });
@@ -130,7 +141,39 @@ function describeClaiming(open: OpenStore): void {
   });
 }
 
+function describeReplayLimit(open: OpenStore): void {
+  it('takes no more replays than it is asked for, and says nothing of those it left', async () => {
+    const store = await open();
+    await store.accept(
+      makeEvents(4, (number) => ({ dueAt: number })),
+      ROOMY,
+    );
+    const { claimed } = await claim(store, { now: 10 });
+    await store.settle(claimed.map((taken) => rejected(taken)));
+    const deliveryIds = claimed.map(({ deliveryId }) => deliveryId);
+    await store.replay({ deliveryIds, at: 20, from: ['dead'], actor: 'operator' });
+    await store.accept([makeEvent({ eventId: uuid(9), dueAt: 500 })], ROOMY);
+    const request = { destination: 'ads', limit: 10, now: 100, leaseMs: LEASE_MS };
+    const first = await store.claimDue({ ...request, replayLimit: 3 });
+    expect([first.claimed.length, first.nextDueAt]).toEqual([3, 500]);
+    const none = await store.claimDue({ ...request, replayLimit: 0 });
+    expect([none.claimed.length, none.nextDueAt]).toEqual([0, 500]);
+    const live = await store.claimDue({ ...request, replayLimit: 0, now: 500 });
+    expect([idsOf(live), live.nextDueAt]).toEqual([[uuid(9)], null]);
+    const last = await store.claimDue({ ...request, replayLimit: 2 });
+    expect([last.claimed.length, last.nextDueAt]).toEqual([1, 100 + LEASE_MS]);
+  });
+}
+
 function describeLeases(open: OpenStore): void {
+  it('counts the leases that ran out among what it takes', async () => {
+    const store = await open();
+    await store.accept(makeEvents(3), ROOMY);
+    const taken = await claim(store, { now: 0, limit: 2 });
+    expect(taken.expiredLeases).toBe(0);
+    expect(await claim(store, { now: LEASE_MS })).toMatchObject({ claimed: { length: 3 }, expiredLeases: 2 });
+  });
+
   it('gives a delivery to one holder until the lease ends, then records the attempt as lost', async () => {
     const store = await open();
     await store.accept([makeEvent()], ROOMY);
@@ -179,13 +222,14 @@ function describeAttemptLimit(open: OpenStore): void {
     expect(await claim(store)).toEqual({
       claimed: [],
       buried: [{ eventId: uuid(1), clientId: 'client-a', deliveryId }],
+      expiredLeases: 0,
       nextDueAt: null,
     });
     expect(await store.find(KEY)).toMatchObject({
       status: 'dead',
       deliveries: [{ status: 'dead', deadReason: 'attempts_exhausted', attempts: 2, nextAttemptAt: null }],
     });
-    expect(await claim(store)).toEqual({ claimed: [], buried: [], nextDueAt: null });
+    expect(await claim(store)).toEqual({ claimed: [], buried: [], expiredLeases: 0, nextDueAt: null });
   });
 
   it('buries one whose last lease ran out, with the lost attempt on record', async () => {
@@ -232,7 +276,12 @@ function describeSettling(open: OpenStore): void {
         },
       ],
     });
-    expect(await claim(store, { now: Number.MAX_SAFE_INTEGER })).toEqual({ claimed: [], buried: [], nextDueAt: null });
+    expect(await claim(store, { now: Number.MAX_SAFE_INTEGER })).toEqual({
+      claimed: [],
+      buried: [],
+      expiredLeases: 0,
+      nextDueAt: null,
+    });
   });
 
   it('sends a retryable one back to its place in the queue', async () => {

@@ -125,11 +125,11 @@ export class DestinationHolds implements Startable {
     }
   }
 
-  private notice(destination: string, { to, cause }: CircuitChange): void {
+  private notice(destination: string, { cause }: CircuitChange): void {
     if (cause === 'tripped') {
       const reason = 'it answered 401 or 403; a real event is its probe once the circuit lets one through';
       this.unauthorized.set(destination, this.madeHere(destination, 'unauthorized', reason));
-    } else if (to === 'CLOSED' || cause === 'probe_failed') {
+    } else if (cause === 'probes_succeeded' || cause === 'probe_failed') {
       this.unauthorized.delete(destination);
     } else if (cause === 'held' && !this.held.has(destination) && !this.unsaved.has(destination)) {
       // The lane holds the circuit by itself only for this one answer.

@@ -1,0 +1,123 @@
+import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
+import { silentLog } from '../../../test/contract/sqlite-files';
+import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { StoreUnavailableError } from '../../interfaces/event-store';
+import { Circuit } from '../resilience/circuit';
+import { DestinationHolds } from './destination-holds';
+
+const runtime = new SimulatedRuntime({ seed: 1 });
+const running: DestinationHolds[] = [];
+
+async function open(store: MemoryEventStore) {
+  const circuit = new Circuit(runtime, { cooldownMs: 100, jitter: 0 });
+  const holds = new DestinationHolds({ store, runtime, log: silentLog });
+  holds.adopt('ads', circuit);
+  await holds.start();
+  running.push(holds);
+  return { circuit, holds };
+}
+
+afterEach(async () => {
+  for (const holds of running.splice(0)) await runtime.until(holds.stop());
+});
+
+test('a pause holds the circuit, over a restart too, until it is resumed', async () => {
+  const store = new MemoryEventStore();
+  const first = await open(store);
+  const since = runtime.now();
+  await first.holds.pause('ads', 'they are migrating', 'ann');
+  expect(first.circuit.permits()).toBe(0);
+
+  const second = await open(store);
+  expect(second.circuit.permits()).toBe(0);
+  expect(second.circuit.heldFor).toBe('they are migrating');
+  const hold = { destination: 'ads', kind: 'operator', since, reason: 'they are migrating', actor: 'ann' };
+  expect(second.holds.of('ads')).toEqual(hold);
+
+  await second.holds.resume('ads', 'bob');
+  expect(second.circuit.permits()).toBe(Infinity);
+  expect(second.holds.of('ads')).toBeNull();
+  expect(await store.holds()).toEqual([]);
+  expect(await store.actions(10)).toMatchObject([
+    { actor: 'bob', action: 'resume', detail: 'ads' },
+    { actor: 'ann', action: 'pause', detail: 'ads: they are migrating' },
+  ]);
+});
+
+test('a circuit that is adopted later is held too', async () => {
+  const { holds } = await open(new MemoryEventStore());
+  await holds.pause('crm', 'not yet', 'ann');
+  const circuit = new Circuit(runtime);
+  holds.adopt('crm', circuit);
+  expect(circuit.heldFor).toBe('not yet');
+});
+
+test('what another process pauses and resumes is taken over', async () => {
+  const store = new MemoryEventStore();
+  const here = await open(store);
+  const there = await open(store);
+  await there.holds.pause('ads', 'elsewhere', 'ann');
+  await runtime.advance(2_000);
+  expect(here.circuit.heldFor).toBe('elsewhere');
+  await there.holds.resume('ads', 'ann');
+  await runtime.advance(2_000);
+  expect(here.circuit.heldFor).toBeNull();
+});
+
+test('a reading of the store that a pause has overtaken changes nothing', async () => {
+  const store = new MemoryEventStore();
+  const { circuit, holds } = await open(store);
+  const old = await store.holds();
+  jest.spyOn(store, 'holds').mockImplementationOnce(async () => {
+    await holds.pause('ads', 'just now', 'ann');
+    return old;
+  });
+  await holds.refresh();
+  expect(circuit.heldFor).toBe('just now');
+});
+
+test('a circuit that its lane holds (410) is gone: it stays held over a restart, by the gateway', async () => {
+  const store = new MemoryEventStore();
+  const { circuit, holds } = await open(store);
+  circuit.hold('gone');
+  await runtime.advance(0);
+  expect(holds.of('ads')).toMatchObject({ kind: 'gone', actor: 'sluice' });
+  expect(await store.holds()).toMatchObject([{ destination: 'ads', kind: 'gone' }]);
+  const again = await open(store);
+  expect(again.circuit.permits()).toBe(0);
+});
+
+test('a 410 while the store cannot commit is stored as soon as it can, and holds meanwhile', async () => {
+  const store = new MemoryEventStore();
+  const { circuit, holds } = await open(store);
+  const full = jest.spyOn(store, 'setHold').mockRejectedValue(new StoreUnavailableError('full', false));
+  circuit.hold('gone');
+  await runtime.advance(10_000);
+  expect(await store.holds()).toEqual([]);
+  expect(circuit.permits()).toBe(0);
+  expect(holds.of('ads')?.kind).toBe('gone');
+  full.mockRestore();
+  await runtime.advance(2_000);
+  expect(await store.holds()).toMatchObject([{ kind: 'gone' }]);
+});
+
+test('a pause that the store cannot take changes nothing', async () => {
+  const store = new MemoryEventStore();
+  const { circuit, holds } = await open(store);
+  jest.spyOn(store, 'setHold').mockRejectedValueOnce(new StoreUnavailableError('full', false));
+  await expect(holds.pause('ads', 'x', 'ann')).rejects.toThrow(StoreUnavailableError);
+  expect(holds.of('ads')).toBeNull();
+  expect(circuit.permits()).toBe(Infinity);
+});
+
+test('a 401 is shown until the circuit closes, and is not stored', async () => {
+  const store = new MemoryEventStore();
+  const { circuit, holds } = await open(store);
+  circuit.trip();
+  expect(holds.of('ads')).toMatchObject({ kind: 'unauthorized', actor: 'sluice' });
+  expect(await store.holds()).toEqual([]);
+  await runtime.advance(100);
+  for (let probe = 0; probe < 2; probe += 1) circuit.acquire()?.succeeded();
+  expect(circuit.state).toBe('CLOSED');
+  expect(holds.of('ads')).toBeNull();
+});
