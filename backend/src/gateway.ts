@@ -14,6 +14,7 @@ import { ClientRegistry } from './services/auth/client-registry';
 import { Catalogue } from './services/events/catalogue';
 import { EventFeed } from './services/events/event-feed';
 import { EventService } from './services/events/event-service';
+import { EventStream } from './services/events/event-stream';
 import { HealthService } from './services/health-service';
 
 export interface Gateway {
@@ -69,6 +70,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   const destinations = createDestinations(config);
   started.push(async () => destinations.forEach((destination) => destination.close()));
   const feed = new EventFeed();
+  const stream = new EventStream(feed, runtime.newId());
   const worker = createDeliveryWorker(config, { store, runtime, feed, log, destinations, drainMs });
   if (config.role !== 'api') {
     started.push(() => worker.stop());
@@ -87,11 +89,12 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   });
   const { environment, version } = config;
   const health = new HealthService({ store, runtime, environment, version, circuits: () => worker.circuits() });
-  const server = createHttpServer(config, { runtime, log, store, catalogue, clients, events, health, drainMs });
+  const server = createHttpServer(config, { runtime, log, store, catalogue, clients, events, stream, health, drainMs });
   const port = await server.start();
   started.push(async () => {
     health.stopping();
     events.stopWaiting();
+    stream.close();
     await Promise.all([server.stop(), worker.stop()]);
     await events.idle();
   });

@@ -5,6 +5,7 @@ import type { EventController } from './controllers/event-controller';
 import type { EventReadController } from './controllers/event-read-controller';
 import type { OperationController } from './controllers/operation-controller';
 import type { PointsController } from './controllers/points-controller';
+import type { StreamController } from './controllers/stream-controller';
 import { readForm, readJson } from './middleware/read-body';
 import type { Scope } from './types/auth';
 
@@ -21,6 +22,7 @@ export interface Controllers {
   readonly auth: AuthController;
   readonly events: EventController;
   readonly reading: EventReadController;
+  readonly stream: StreamController;
   readonly points: PointsController;
   readonly operation: OperationController;
 }
@@ -30,7 +32,7 @@ const BODY_BYTES = 100 * KIB;
 const BATCH_BYTES = 5 * KIB * KIB;
 
 /** Every route of the gateway. Paths that are fixed stand before those with a parameter. */
-export function routes({ auth, events, reading, points, operation }: Controllers): Route[] {
+export function routes({ auth, events, reading, stream, points, operation }: Controllers): Route[] {
   return [
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
     { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
@@ -47,6 +49,7 @@ export function routes({ auth, events, reading, points, operation }: Controllers
     },
     { method: 'get', path: '/events/circuit-status', scope: 'events:read', handler: operation.getCircuitStatus },
     { method: 'get', path: '/events', scope: 'events:read', handler: reading.list },
+    { method: 'get', path: '/events/stream', scope: 'events:read', handler: stream.get },
     { method: 'get', path: '/events/user/:id', scope: 'events:read', handler: reading.listOfUser },
     { method: 'get', path: '/users/:id/points', scope: 'users:read', handler: points.get },
     { method: 'get', path: '/events/:id', scope: 'events:read', handler: reading.get },

@@ -5,6 +5,7 @@ import { EventController } from '../controllers/event-controller';
 import { EventReadController } from '../controllers/event-read-controller';
 import { OperationController } from '../controllers/operation-controller';
 import { PointsController } from '../controllers/points-controller';
+import { StreamController } from '../controllers/stream-controller';
 import { JwtSigner } from '../external-services/tokens/jwt-signer';
 import { hmacTokenKey } from '../external-services/tokens/token-key';
 import { HttpServer } from '../http-server';
@@ -20,6 +21,7 @@ import { FailureLimiter } from '../services/auth/failure-limiter';
 import { TokenService } from '../services/auth/token-service';
 import type { Catalogue } from '../services/events/catalogue';
 import type { EventService } from '../services/events/event-service';
+import type { EventStream } from '../services/events/event-stream';
 import type { HealthService } from '../services/health-service';
 import { PointsService } from '../services/points/points-service';
 import { readAuthInput } from '../validation-schemas/auth';
@@ -33,6 +35,7 @@ export interface HttpParts {
   readonly catalogue: Catalogue;
   readonly clients: ClientRegistry;
   readonly events: EventService;
+  readonly stream: EventStream;
   readonly health: HealthService;
   /** How long a stop waits for requests in flight. */
   readonly drainMs: number;
@@ -40,7 +43,7 @@ export interface HttpParts {
 
 /** The HTTP side: tokens, controllers, routes, and the server that listens. */
 export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
-  const { runtime, log, store, catalogue, clients, events, health, drainMs } = parts;
+  const { runtime, log, store, catalogue, clients, events, stream, health, drainMs } = parts;
   const tokens = createTokens(config, clients, runtime);
   const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
   const problemOf = (error: unknown, requestId: string) => toProblem(toAppError(error), requestId);
@@ -49,6 +52,7 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
       auth: new AuthController({ auth, readAuthInput }),
       events: new EventController({ events, runtime, readEvent, toProblem: problemOf }),
       reading: new EventReadController({ events, store, readQuery: readEventQuery }),
+      stream: new StreamController(stream, runtime),
       points: new PointsController(new PointsService(store, catalogue)),
       operation: new OperationController(health),
     }),

@@ -41,7 +41,10 @@ const OPTIONS: Joi.ValidationOptions = { abortEarly: false, errors: { label: fal
 
 /** Reads the query of a list of events; throws `validation_failed` naming every fault by its parameter. */
 export function readEventQuery(raw: object): EventQueryInput {
-  const { error, value } = eventQuerySchema.validate({ ...raw }, OPTIONS);
+  const { error, value } = eventQuerySchema.validate({ ...raw }, OPTIONS) as {
+    error?: Joi.ValidationError;
+    value: EventQueryInput;
+  };
   if (error === undefined) return value;
   const errors: FieldError[] = error.details.map(({ path, message }) => ({
     pointer: `/${path.join('/')}`,
