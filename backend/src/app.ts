@@ -4,10 +4,14 @@ import helmet from 'helmet';
 import { AppError } from './errors';
 import type { Log } from './interfaces/log';
 import type { Runtime } from './interfaces/runtime';
+import { bodyDeadline } from './middleware/body-deadline';
 import { handleError } from './middleware/handle-error';
 import { requestContext } from './middleware/request-context';
 import type { Route } from './routes';
 import type { Scope } from './types/auth';
+
+/** A body takes at most this long; streams of events are excepted (middleware/body-deadline.ts). */
+const BODY_DEADLINE_MS = 30_000;
 
 export interface AppParts {
   readonly routes: readonly Route[];
@@ -28,6 +32,7 @@ export function createApp({ routes, authenticate, runtime, log, trustProxy }: Ap
 
   app.use(requestContext(runtime));
   app.use(helmet());
+  app.use(bodyDeadline(BODY_DEADLINE_MS));
   for (const [path, rows] of byPath(routes)) {
     for (const row of rows) {
       app[row.method](path, ...guards(row, authenticate), row.handler);

@@ -26,7 +26,7 @@ export class HttpServer {
     private readonly options: HttpServerOptions,
   ) {
     this.server = http.createServer(
-      { keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 30_000 },
+      { keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 0 },
       (request, response) => {
         if (this.isStopping) response.setHeader('Connection', 'close');
         this.open.add(response);

@@ -1,12 +1,13 @@
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 
 import type { AuthController } from './controllers/auth-controller';
 import type { EventController } from './controllers/event-controller';
 import type { EventReadController } from './controllers/event-read-controller';
+import type { NdjsonController } from './controllers/ndjson-controller';
 import type { OperationController } from './controllers/operation-controller';
 import type { PointsController } from './controllers/points-controller';
 import type { StreamController } from './controllers/stream-controller';
-import { readForm, readJson } from './middleware/read-body';
+import { mediaTypeOf, readForm, readJson } from './middleware/read-body';
 import type { Scope } from './types/auth';
 
 /** One row of the table. `scope: 'public'` is said aloud; a row without a scope stops the start. */
@@ -21,6 +22,7 @@ export interface Route {
 export interface Controllers {
   readonly auth: AuthController;
   readonly events: EventController;
+  readonly ndjson: NdjsonController;
   readonly reading: EventReadController;
   readonly stream: StreamController;
   readonly points: PointsController;
@@ -31,8 +33,18 @@ const KIB = 1024;
 const BODY_BYTES = 100 * KIB;
 const BATCH_BYTES = 5 * KIB * KIB;
 
+const isNdjson = (request: Request): boolean => mediaTypeOf(request) === 'application/x-ndjson';
+
+/** A stream of lines is read by its controller, as it comes. */
+const exceptNdjson =
+  (read: RequestHandler): RequestHandler =>
+  (request, response, next) => {
+    if (isNdjson(request)) next();
+    else void read(request, response, next);
+  };
+
 /** Every route of the gateway. Paths that are fixed stand before those with a parameter. */
-export function routes({ auth, events, reading, stream, points, operation }: Controllers): Route[] {
+export function routes({ auth, events, ndjson, reading, stream, points, operation }: Controllers): Route[] {
   return [
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
     { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
@@ -44,8 +56,8 @@ export function routes({ auth, events, reading, stream, points, operation }: Con
       method: 'post',
       path: '/events/batch',
       scope: 'events:write',
-      body: readJson(BATCH_BYTES),
-      handler: events.postBatch,
+      body: exceptNdjson(readJson(BATCH_BYTES)),
+      handler: (request, response) => (isNdjson(request) ? ndjson.post : events.postBatch)(request, response),
     },
     { method: 'get', path: '/events/circuit-status', scope: 'events:read', handler: operation.getCircuitStatus },
     { method: 'get', path: '/events', scope: 'events:read', handler: reading.list },

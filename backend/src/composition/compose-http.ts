@@ -3,6 +3,7 @@ import type { Config } from '../config';
 import { AuthController } from '../controllers/auth-controller';
 import { EventController } from '../controllers/event-controller';
 import { EventReadController } from '../controllers/event-read-controller';
+import { NdjsonController } from '../controllers/ndjson-controller';
 import { OperationController } from '../controllers/operation-controller';
 import { PointsController } from '../controllers/points-controller';
 import { StreamController } from '../controllers/stream-controller';
@@ -13,7 +14,10 @@ import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import { authenticate } from '../middleware/authenticate';
+import { liftBodyDeadline } from '../middleware/body-deadline';
 import { toAppError, toProblem } from '../middleware/handle-error';
+import { readLines } from '../middleware/read-lines';
+import { decodeUtf8, parseStrictJson } from '../middleware/strict-json';
 import { routes } from '../routes';
 import { AuthService } from '../services/auth/auth-service';
 import type { ClientRegistry } from '../services/auth/client-registry';
@@ -51,6 +55,13 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
     routes: routes({
       auth: new AuthController({ auth, readAuthInput }),
       events: new EventController({ events, runtime, readEvent, toProblem: problemOf }),
+      ndjson: new NdjsonController({
+        events,
+        readLine: (bytes) => readEvent(parseStrictJson(decodeUtf8(bytes))),
+        readLines,
+        toProblem: problemOf,
+        liftBodyDeadline,
+      }),
       reading: new EventReadController({ events, store, readQuery: readEventQuery }),
       stream: new StreamController(stream, runtime),
       points: new PointsController(new PointsService(store, catalogue)),

@@ -43,7 +43,7 @@ test('a reader that does not read is cut off before much of it piles up here', a
     feed.publish(fact);
     if (sent % 100 === 0) await systemRuntime.turn();
   }
-  await gone;
+  await expect(gone).resolves.toBeUndefined();
   socket.destroy();
   await new Promise((resolve) => server.close(resolve));
 });

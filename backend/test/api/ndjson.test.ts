@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import http from 'node:http';
+
+import { purchase, TestGateway } from '../support/test-gateway';
+
+interface Result {
+  readonly index: number;
+  readonly event_id?: string;
+  readonly status?: string;
+  readonly duplicate?: boolean;
+  readonly error?: { readonly code: string; readonly status: number };
+}
+
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  gateway = await new TestGateway().start();
+});
+
+afterAll(() => gateway.dispose());
+
+async function send(body: string | Buffer): Promise<{ status: number; type: string | null; results: Result[] }> {
+  const response = await fetch(`${gateway.url}/events/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${await gateway.token()}` },
+    body,
+  });
+  const lines = (await response.text()).split('\n').filter((line) => line !== '');
+  return {
+    status: response.status,
+    type: response.headers.get('content-type'),
+    results: lines.map((line) => JSON.parse(line) as Result),
+  };
+}
+
+test('a result line for each line, in order, whatever their number', async () => {
+  const ids = Array.from({ length: 5_000 }, () => randomUUID());
+  const { status, type, results } = await send(
+    ids.map((event_id) => JSON.stringify(purchase({ event_id }))).join('\n'),
+  );
+  expect([status, type]).toEqual([200, 'application/x-ndjson; charset=utf-8']);
+  expect(results).toEqual(ids.map((event_id, index) => ({ index, event_id, status: 'stored', duplicate: false })));
+  const again = await send(
+    JSON.stringify(purchase({ event_id: ids[0], event_time_epoch: undefined, event_time: undefined })),
+  );
+  expect(again.results[0]?.error?.code).toBe('validation_failed');
+});
+
+test('a bad line is told in its place and sinks no other', async () => {
+  const good = JSON.stringify(purchase());
+  const tooLong = JSON.stringify(purchase({ properties: { a: 'x'.repeat(110_000) } }));
+  const invalid = Buffer.from([0x22, 0xff, 0x22]);
+  const body = Buffer.concat([
+    Buffer.from(`${good}\n{"a":\n\n${tooLong}\n`),
+    invalid,
+    Buffer.from(`\n[]\n${good}\r\n`),
+  ]);
+  const { results } = await send(body);
+  expect(results.map(({ index, status, error }) => [index, status ?? error?.code])).toEqual([
+    [0, 'stored'],
+    [1, 'invalid_json'],
+    [2, 'body_too_large'],
+    [3, 'invalid_encoding'],
+    [4, 'validation_failed'],
+    [5, 'stored'],
+  ]);
+});
+
+test('results come while lines are still being sent', async () => {
+  const request = http.request(`${gateway.url}/events/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${await gateway.token()}` },
+  });
+  const lines = (count: number) => `${Array.from({ length: count }, () => JSON.stringify(purchase())).join('\n')}\n`;
+  request.write(lines(2_000));
+  const response = await new Promise<http.IncomingMessage>((resolve) => request.once('response', resolve));
+  let text = '';
+  response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  await new Promise((resolve) => response.once('data', resolve));
+  expect(text).toContain('"index":0');
+  request.end(lines(1));
+  await new Promise((resolve) => response.once('end', resolve));
+  expect(text.trimEnd().split('\n')).toHaveLength(2_001);
+});
+
+test('a client that goes away in the middle leaves the gateway well, and what it sent before is kept', async () => {
+  const id = randomUUID();
+  const request = http.request(`${gateway.url}/events/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${await gateway.token()}` },
+  });
+  request.on('error', () => undefined);
+  request.write(`${JSON.stringify(purchase({ event_id: id }))}\n${'{"user_id":"x"}\n'.repeat(1_000)}`);
+  await new Promise((resolve) => request.once('response', resolve));
+  request.destroy();
+  expect((await gateway.get('/health')).status).toBe(200);
+  expect((await gateway.get(`/events/${id}`)).status).toBe(200);
+});
