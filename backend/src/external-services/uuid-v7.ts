@@ -18,15 +18,16 @@ export function createUuidV7(now: () => number, randomBytes: (size: number) => B
   let pool = randomBytes(POOL_BYTES);
   let used = 0;
   let timestamp = -1;
+  let timestampHex = '';
   let counter = 0;
 
-  function draw(bytes: number): number {
+  function drawHex(bytes: number): string {
     if (used + bytes > POOL_BYTES) {
       pool = randomBytes(POOL_BYTES);
       used = 0;
     }
     used += bytes;
-    return pool.readUIntBE(used - bytes, bytes);
+    return pool.toString('hex', used - bytes, used);
   }
 
   return () => {
@@ -34,17 +35,17 @@ export function createUuidV7(now: () => number, randomBytes: (size: number) => B
     counter++;
     if (present > timestamp || counter === COUNTER_LIMIT) {
       timestamp = Math.max(present, timestamp + 1);
-      counter = draw(3) & COUNTER_SEED_MASK;
+      timestampHex = hex(timestamp, 12);
+      counter = Number.parseInt(drawHex(3), 16) & COUNTER_SEED_MASK;
     }
-    return formatUuidV7(timestamp, counter, draw(1), draw(6));
+    return formatUuidV7(timestampHex, counter, drawHex(7));
   };
 }
 
-function formatUuidV7(timestamp: number, counter: number, random8Bits: number, random48Bits: number): string {
-  const time = hex(timestamp, 12);
+function formatUuidV7(timestamp: string, counter: number, random: string): string {
   const version = hex(0x7000 | (counter >>> 6), 4);
-  const variant = hex(0x8000 | ((counter & 0x3f) << 8) | random8Bits, 4);
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}-${variant}-${hex(random48Bits, 12)}`;
+  const variant = hex(0x80 | (counter & 0x3f), 2) + random.slice(0, 2);
+  return `${timestamp.slice(0, 8)}-${timestamp.slice(8)}-${version}-${variant}-${random.slice(2)}`;
 }
 
 function hex(value: number, digits: number): string {
