@@ -28,6 +28,8 @@ export type Config = Readonly<
     jwtKeys: readonly KeyObject[];
     /** The key was made for this run: tokens end with the process. Worth a line in the log. */
     isJwtKeyMade: boolean;
+    /** What `${NAME}` stands for in a file of settings. */
+    lookup: (name: string) => string | undefined;
   }
 >;
 
@@ -116,11 +118,12 @@ export function loadConfig(environment: Environment = process.env): Config {
     migrationsFolder: join(packageRoot(), 'backend', 'migrations'),
     jwtKeys: (isJwtKeyMade ? [randomBytes(32)] : jwtSecrets).map((secret) => createSecretKey(secret)),
     isJwtKeyMade,
+    lookup: environmentLookup(environment),
   });
 }
 
 /** Looks up what a file of settings means by `${NAME}`; a variable that is empty or blank is not set. */
-export function environmentLookup(environment: Environment = process.env): (name: string) => string | undefined {
+export function environmentLookup(environment: Environment): (name: string) => string | undefined {
   return (name) => {
     const text = environment[name]?.trim();
     return text === '' ? undefined : text;

@@ -1,17 +1,14 @@
 import { join } from 'node:path';
 
-import { createDeliveryWorker, createDestinations } from './composition/compose-delivery';
+import { createDeliveryWorker } from './composition/compose-delivery';
 import { createHttpServer } from './composition/compose-http';
+import { SettingsFiles } from './composition/settings-files';
 import type { Config } from './config';
-import { readCatalogueFile } from './external-services/files/catalogue-file';
-import { readClientsFile } from './external-services/files/clients-file';
 import { openThreadedEventStore } from './external-services/sqlite/threaded-event-store';
 import { systemRuntime } from './external-services/system-runtime';
 import type { EventStore } from './interfaces/event-store';
 import type { Log } from './interfaces/log';
 import type { Runtime } from './interfaces/runtime';
-import { ClientRegistry } from './services/auth/client-registry';
-import { Catalogue } from './services/events/catalogue';
 import { EventFeed } from './services/events/event-feed';
 import { EventService } from './services/events/event-service';
 import { EventStream } from './services/events/event-stream';
@@ -20,6 +17,8 @@ import { HealthService } from './services/health-service';
 export interface Gateway {
   /** Opens the store, starts the worker, listens. May throw, and then leaves nothing behind. */
   start(): Promise<{ readonly url: string }>;
+  /** Reads the files of settings again. A faulty one changes nothing; each fault is logged. */
+  reload(): Promise<void>;
   /** Not ready any more; answers what is in flight, records what was sent, closes the store. Harmless twice. */
   stop(): Promise<void>;
 }
@@ -38,40 +37,52 @@ const DRAIN_SHARE = 0.8;
 
 type Started = (() => Promise<void>)[];
 
+interface Running {
+  readonly url: string;
+  readonly reload: () => Promise<void>;
+}
+
 /** Builds the whole gateway from its settings: for the process, and for the tests, which give port 0. */
 export function createGateway(config: Config, parts: GatewayParts): Gateway {
   /** What was started and must be stopped, last in, first out. */
   const started: Started = [];
   let stopping: Promise<void> | null = null;
+  let running: Running | null = null;
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
       for (let end = started.pop(); end !== undefined; end = started.pop()) await end();
     })();
     return stopping;
   };
-  const start = () =>
-    startAll(config, parts, started).catch(async (error: unknown) => {
+  const start = async () => {
+    try {
+      running = await startAll(config, parts, started);
+      return running;
+    } catch (error) {
       await stop();
       throw error;
-    });
-  return { start, stop };
+    }
+  };
+  const reload = async () => (stopping === null ? running?.reload() : undefined);
+  return { start, reload, stop };
 }
 
 /** The order in which everything starts; what must be stopped is put on the stack as soon as it runs. */
-async function startAll(config: Config, parts: GatewayParts, started: Started): Promise<{ readonly url: string }> {
+async function startAll(config: Config, parts: GatewayParts, started: Started): Promise<Running> {
   const { log, runtime = systemRuntime } = parts;
   const drainMs = config.shutdownTimeoutMs * DRAIN_SHARE;
-  const catalogue = new Catalogue(await readCatalogueFile(config.eventsFile));
-  const clients = new ClientRegistry(await readClientsFile(config.clientsFile, config));
+  const files = await SettingsFiles.read(config, runtime);
+  const { catalogue, clients, destinations } = files;
 
   const store = await (parts.openStore ?? (() => openStore(config, log)))();
   started.push(() => store.close());
 
-  const destinations = createDestinations(config);
-  started.push(async () => destinations.forEach((destination) => destination.close()));
+  let reloading = Promise.resolve();
+  started.push(() => reloading.then(() => destinations.close()));
   const feed = new EventFeed();
   const stream = new EventStream(feed, runtime.newId());
-  const worker = createDeliveryWorker(config, { store, runtime, feed, log, destinations, drainMs });
+  const worker = createDeliveryWorker(config, { store, runtime, feed, log, drainMs });
+  await worker.replace(destinations.current());
   if (config.role !== 'api') {
     started.push(() => worker.stop());
     await worker.start();
@@ -82,7 +93,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     runtime,
     catalogue,
     feed,
-    destinations: () => destinations,
+    destinations: () => destinations.current(),
     backlogMax: config.backlogMax,
     maxAgeMs: config.eventMaxAgeMs,
     maxAheadMs: config.eventMaxAheadMs,
@@ -99,7 +110,13 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     await events.idle();
   });
   if (config.isJwtKeyMade) log.warn({}, 'JWT_SECRET is not set: a key was made for this run, tokens end with it');
-  return { url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${String(port)}` };
+  const reload = () => {
+    const reloaded = reloading.then(() => files.reload(worker, log));
+    // One after the other; a failure of one does not keep the next from being made.
+    reloading = reloaded.catch(() => undefined);
+    return reloaded;
+  };
+  return { url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${String(port)}`, reload };
 }
 
 function openStore(config: Config, log: Log): Promise<EventStore> {

@@ -55,6 +55,9 @@ async function main(): Promise<void> {
     });
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(gateway, signal, 0));
+  process.on('SIGHUP', () => {
+    gateway.reload().catch((error: unknown) => log.error({ err: error }, 'settings.reload_failed'));
+  });
 
   const { url } = await gateway.start().catch((error: unknown) => {
     throw explain(error, config.port);

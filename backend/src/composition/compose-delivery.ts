@@ -1,36 +1,15 @@
 import type { Config } from '../config';
-import { AdEventsXDestination } from '../external-services/destinations/adeventsx-destination';
-import { UpstreamClient } from '../external-services/http/upstream-client';
-import type { Destination } from '../interfaces/destination';
 import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import { DeliveryWorker } from '../services/delivery/delivery-worker';
 import type { EventFeed } from '../services/events/event-feed';
 
-/** The destinations that the settings name. */
-export function createDestinations(config: Config): Destination[] {
-  const { adeventsxUrl: url, adeventsxApiKey: apiKey, deliveryConcurrency: concurrency } = config;
-  if (url === null || apiKey === null) return [];
-  const client = new UpstreamClient({ maxSockets: concurrency });
-  const settings = {
-    name: 'adeventsx',
-    url,
-    apiKey,
-    events: '*',
-    concurrency,
-    ratePerSecond: null,
-    mode: 'live',
-  } as const;
-  return [new AdEventsXDestination(settings, client)];
-}
-
 export interface DeliveryParts {
   readonly store: EventStore;
   readonly runtime: Runtime;
   readonly feed: EventFeed;
   readonly log: Log;
-  readonly destinations: readonly Destination[];
   /** How long a stop waits for attempts in flight. */
   readonly drainMs: number;
 }

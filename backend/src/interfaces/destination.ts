@@ -1,5 +1,14 @@
 import type { AcceptedEvent } from '../types/event';
 
+/** When the circuit of a destination opens and how it closes, where that is its own; the names are those of the circuit's options. */
+export interface CircuitPolicy {
+  /** So many failures within `windowMs` open it, whatever succeeded between. */
+  readonly failuresInWindow: number;
+  readonly windowMs: number;
+  /** So many probes must succeed; at most 1, then 2, then 4 … are in flight at once. */
+  readonly probesToClose: number;
+}
+
 /** What a destination promises and demands, as data. */
 export interface DestinationContract {
   /** How many payloads one call may carry; 1: no batching. */
@@ -16,6 +25,8 @@ export interface DestinationContract {
   readonly testMode: boolean;
   /** Whether its 409 says that it has the event already. */
   readonly conflictMeansDelivered: boolean;
+  /** Left out: the policy that all destinations share. */
+  readonly circuit?: CircuitPolicy;
 }
 
 /** What came back from a call, before it means anything. */
@@ -59,6 +70,11 @@ export interface Destination {
   send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer>;
   /** Whether the body of a 2xx says, by this destination's contract, that the event was taken. Pure. What every other answer means is one table for all: services/delivery/read-answer.ts. */
   isAccepted(body: Buffer): boolean;
+  /**
+   * What the answer to a batch says of each of its items, as an HTTP status, in order; null for an item that it does not speak of, and
+   * for all when it cannot be read. Pure. Only where batchMode is `perItem` (of a 2xx) or `atomicNamed` (of a refusal).
+   */
+  itemStatuses?(body: Buffer, parcels: readonly Parcel[]): readonly (number | null)[] | null;
   /** Releases sockets. */
   close(): void;
 }

@@ -63,11 +63,12 @@ export class DeliveryLane implements Startable {
     this.endWait();
   }
 
-  async stop(): Promise<void> {
+  /** Claims no more and lets what is in flight end by itself for `patienceMs`; then ends it. Asked again, it may do so sooner. */
+  async stop(patienceMs = this.parts.settings.drainMs): Promise<void> {
     this.isStopping = true;
     this.nudge();
     await this.loop;
-    const cancelTimer = this.parts.runtime.after(this.parts.settings.drainMs, () => this.endAttempts());
+    const cancelTimer = this.parts.runtime.after(patienceMs, () => this.endAttempts());
     await Promise.all(this.inFlight);
     cancelTimer();
   }

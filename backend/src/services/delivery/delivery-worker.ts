@@ -11,7 +11,6 @@ import { OutcomeRecorder } from './outcome-recorder';
 import { PossibleDuplicates } from './possible-duplicates';
 
 export interface DeliveryWorkerParts {
-  readonly destinations: readonly Destination[];
   readonly store: EventStore;
   readonly runtime: Runtime;
   readonly feed: EventFeed;
@@ -23,57 +22,99 @@ export interface DeliveryWorkerParts {
 /** A busy destination that fails at random is not a broken one: only a longer run of failures opens its circuit. */
 const CIRCUIT_FAILURES_IN_A_ROW = 10;
 
+/** What stands for one destination as it is defined now. */
+interface Post {
+  readonly destination: Destination;
+  readonly circuit: Circuit;
+  readonly lane: DeliveryLane;
+}
+
 /** One lane per destination, so that a broken one delays no other; all of them share the commits of their settlements. */
 export class DeliveryWorker implements Startable {
-  private readonly lanes = new Map<string, { readonly lane: DeliveryLane; readonly circuit: Circuit }>();
+  private readonly posts = new Map<string, Post>();
+  /** Lanes of destinations that are no longer there, or not as they were, while their last attempts end. */
+  private readonly retiring = new Set<DeliveryLane>();
   /** Which destinations are paused or gone. */
   readonly holds: DestinationHolds;
   readonly duplicates = new PossibleDuplicates();
   private readonly outcomes: OutcomeRecorder;
+  private isRunning = false;
   private stopListening: () => void = () => undefined;
 
   constructor(private readonly parts: DeliveryWorkerParts) {
-    const { runtime, circuitCooldownMs } = parts;
     this.holds = new DestinationHolds(parts);
     this.outcomes = new OutcomeRecorder(parts);
-    for (const destination of parts.destinations) {
-      const circuit = new Circuit(runtime, {
-        cooldownMs: circuitCooldownMs,
-        maxCooldownMs: Math.max(60_000, circuitCooldownMs),
-        failuresInARow: CIRCUIT_FAILURES_IN_A_ROW,
-      });
-      const lane = new DeliveryLane({
-        ...parts,
-        ...{ destination, circuit, outcomes: this.outcomes, duplicates: this.duplicates },
-      });
-      this.holds.adopt(destination.name, circuit);
-      this.lanes.set(destination.name, { lane, circuit });
+  }
+
+  /**
+   * From now on there are these destinations and no others. One that is the same object goes on undisturbed. The others are sent
+   * nothing new, their open deliveries stay in the store, and it resolves when what was in flight to them has ended and is recorded.
+   */
+  async replace(destinations: readonly Destination[]): Promise<void> {
+    const gone = [...this.posts.values()].filter(({ destination }) => !destinations.includes(destination));
+    for (const { destination } of gone) this.posts.delete(destination.name);
+    for (const destination of destinations) {
+      if (this.posts.has(destination.name)) continue;
+      const post = this.makePost(destination);
+      this.posts.set(destination.name, post);
+      if (this.isRunning) await startLane(post);
     }
+    await Promise.all(gone.map(({ lane }) => this.retire(lane)));
   }
 
   async start(): Promise<void> {
+    this.isRunning = true;
     this.stopListening = this.parts.feed.listen((fact) => {
       if (fact.fact === 'accepted') for (const name of fact.destinations) this.nudge(name);
     });
     await this.holds.start();
-    for (const { lane } of this.lanes.values()) await lane.start();
+    for (const post of this.posts.values()) await startLane(post);
   }
 
   /** Claims no more, lets what is in flight end, and records it. */
   async stop(): Promise<void> {
+    this.isRunning = false;
     this.stopListening();
     this.outcomes.stop();
-    await Promise.all([...this.lanes.values()].map(({ lane }) => lane.stop()));
+    const lanes = [...this.posts.values()].map(({ lane }) => lane);
+    await Promise.all([...lanes, ...this.retiring].map((lane) => lane.stop()));
     await this.outcomes.idle();
     await this.holds.stop();
   }
 
   /** Something may be due for this destination. */
   nudge(destination: string): void {
-    this.lanes.get(destination)?.lane.nudge();
+    this.posts.get(destination)?.lane.nudge();
   }
 
   circuits(): Record<string, CircuitSnapshot> {
-    return Object.fromEntries([...this.lanes].map(([name, { circuit }]) => [name, circuit.snapshot()]));
+    return Object.fromEntries([...this.posts].map(([name, { circuit }]) => [name, circuit.snapshot()]));
   }
+
+  /** A destination that was changed starts with a closed circuit, since the change may have mended it; a hold stays. */
+  private makePost(destination: Destination): Post {
+    const { runtime, circuitCooldownMs } = this.parts;
+    const circuit = new Circuit(runtime, {
+      cooldownMs: circuitCooldownMs,
+      maxCooldownMs: Math.max(60_000, circuitCooldownMs),
+      failuresInARow: CIRCUIT_FAILURES_IN_A_ROW,
+      ...destination.contract.circuit,
+    });
+    this.holds.adopt(destination.name, circuit);
+    const { outcomes, duplicates } = this;
+    const lane = new DeliveryLane({ ...this.parts, destination, circuit, outcomes, duplicates });
+    return { destination, circuit, lane };
+  }
+
+  private async retire(lane: DeliveryLane): Promise<void> {
+    this.retiring.add(lane);
+    // Each attempt has its own timeout: none has to be cut short, as at the end of the process.
+    await lane.stop(this.parts.settings.leaseMs);
+    this.retiring.delete(lane);
+  }
+}
+
+/** Nothing is sent to a destination that is off: what was open for it waits in the store. */
+async function startLane({ destination, lane }: Post): Promise<void> {
+  if (destination.mode !== 'off') await lane.start();
 }

@@ -1,0 +1,81 @@
+import type { Config } from '../config';
+import type { DestinationDefinition } from '../external-services/destinations/destination-definition';
+import { DestinationSet } from '../external-services/destinations/destination-set';
+import { readCatalogueFile } from '../external-services/files/catalogue-file';
+import { readClientsFile } from '../external-services/files/clients-file';
+import { readDestinationsFile } from '../external-services/files/destinations-file';
+import { SettingsFileError } from '../external-services/files/yaml-file';
+import type { Log } from '../interfaces/log';
+import type { Runtime } from '../interfaces/runtime';
+import { ClientRegistry } from '../services/auth/client-registry';
+import type { DeliveryWorker } from '../services/delivery/delivery-worker';
+import { Catalogue } from '../services/events/catalogue';
+
+/** What the process reads from files: at the start, where a fault ends it, and again on SIGHUP, where a faulty file changes nothing. */
+export class SettingsFiles {
+  private constructor(
+    private readonly config: Config,
+    readonly clients: ClientRegistry,
+    readonly catalogue: Catalogue,
+    readonly destinations: DestinationSet,
+  ) {}
+
+  /** @throws SettingsFileError naming every fault of the first faulty file with its line */
+  static async read(config: Config, runtime: Runtime): Promise<SettingsFiles> {
+    const catalogue = new Catalogue(await readCatalogueFile(config.eventsFile));
+    const clients = new ClientRegistry(await readClientsFile(config.clientsFile, config));
+    const destinations = new DestinationSet(runtime);
+    destinations.replace(await readDefinitions(config, catalogue));
+    return new SettingsFiles(config, clients, catalogue, destinations);
+  }
+
+  /**
+   * Reads each file again and takes over those without a fault; the faults of the others are logged and change nothing. Resolves when
+   * the attempts in flight to destinations that have gone are over.
+   */
+  async reload(worker: DeliveryWorker, log: Log): Promise<void> {
+    const { config, catalogue, clients, destinations } = this;
+    await takeOver('CLIENTS_FILE', log, async () => clients.replace(await readClientsFile(config.clientsFile, config)));
+    await takeOver('EVENTS_FILE', log, async () => catalogue.replace(await readCatalogueFile(config.eventsFile)));
+    await takeOver('DESTINATIONS_FILE', log, async () => {
+      const dropped = destinations.replace(await readDefinitions(config, catalogue));
+      await worker.replace(destinations.current());
+      for (const destination of dropped) destination.close();
+    });
+  }
+}
+
+async function takeOver(setting: string, log: Log, read: () => Promise<void>): Promise<void> {
+  try {
+    await read();
+    log.info({ setting }, 'settings.reloaded');
+  } catch (error) {
+    if (!(error instanceof SettingsFileError)) throw error;
+    for (const fault of error.faults) log.error({ setting, path: error.path, fault }, 'settings.refused');
+  }
+}
+
+/** Without a file, two settings make the destinations; `event-api` then gets only what `/addEvent` takes. */
+async function readDefinitions(config: Config, catalogue: Catalogue): Promise<DestinationDefinition[]> {
+  const { destinationsFile, adeventsxUrl, adeventsxApiKey, eventApiUrl, deliveryConcurrency: concurrency } = config;
+  if (destinationsFile !== null) {
+    const eventNames = catalogue.names();
+    return readDestinationsFile(destinationsFile, { lookup: config.lookup, eventNames, concurrency });
+  }
+  const common = { concurrency, ratePerSecond: null, mode: 'live' } as const;
+  const definitions: DestinationDefinition[] = [];
+  if (adeventsxUrl !== null && adeventsxApiKey !== null) {
+    definitions.push({
+      ...common,
+      type: 'adeventsx',
+      name: 'adeventsx',
+      url: adeventsxUrl,
+      apiKey: adeventsxApiKey,
+      events: '*',
+    });
+  }
+  if (eventApiUrl !== null) {
+    definitions.push({ ...common, type: 'event-api', name: 'event-api', url: eventApiUrl, apiKey: null, events: [] });
+  }
+  return definitions;
+}

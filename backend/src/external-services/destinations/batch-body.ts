@@ -1,0 +1,60 @@
+/** How several events travel in one call: as a JSON array, in order; and how an answer speaks of each of them. */
+import type { DestinationContract, Parcel } from '../../interfaces/destination';
+import type { BatchDefinition } from './destination-definition';
+
+/** A batching destination always gets an array, also of one, so that it need not tell two forms apart. */
+export function joinPayloads(parcels: readonly Parcel[], contract: DestinationContract): Buffer {
+  const [first] = parcels;
+  if (contract.maxBatch === 1) {
+    if (first === undefined || parcels.length > 1) throw new Error('This destination takes one event per call');
+    return first.payload;
+  }
+  const pieces = parcels.flatMap(({ payload }, index) => [Buffer.from(index === 0 ? '[' : ','), payload]);
+  return Buffer.concat([...pieces, Buffer.from(']')]);
+}
+
+/** The part of a contract that a definition may change. */
+export function batchContract({ maxBatch = 1, batchMode = 'atomic' }: BatchDefinition) {
+  return { maxBatch, batchMode: maxBatch === 1 ? ('none' as const) : batchMode };
+}
+
+/**
+ * The HTTP status that an answer gives each item, in order; null for an item that it does not speak of. `perItem`:
+ * `[{ "status": 202 }, …]`, or that under `results`, one for each. `atomicNamed`: `{ "errors": [{ "index": 3 }] }`, or `id` for
+ * `index`, names those at fault. Null when the body has no such form.
+ */
+export function readItemStatuses(
+  body: Buffer,
+  parcels: readonly Parcel[],
+  { batchMode }: DestinationContract,
+): readonly (number | null)[] | null {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(body.toString('utf8'));
+  } catch {
+    return null;
+  }
+  if (batchMode === 'perItem') return readStatuses(answer, parcels.length);
+  return batchMode === 'atomicNamed' ? readNamed(answer, parcels) : null;
+}
+
+function fieldOf(value: unknown, field: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[field] : undefined;
+}
+
+function readStatuses(answer: unknown, count: number): readonly (number | null)[] | null {
+  const items = Array.isArray(answer) ? (answer as unknown[]) : fieldOf(answer, 'results');
+  if (!Array.isArray(items) || items.length !== count) return null;
+  return items.map((item) => {
+    const status = fieldOf(item, 'status');
+    return typeof status === 'number' && Number.isInteger(status) && status >= 100 && status < 600 ? status : null;
+  });
+}
+
+function readNamed(answer: unknown, parcels: readonly Parcel[]): readonly (number | null)[] | null {
+  const errors = fieldOf(answer, 'errors');
+  if (!Array.isArray(errors)) return null;
+  const named = new Set<unknown>(errors.flatMap((error) => [fieldOf(error, 'index'), fieldOf(error, 'id')]));
+  const statuses = parcels.map(({ eventId }, index) => (named.has(index) || named.has(eventId) ? 400 : null));
+  return statuses.some((status) => status !== null) ? statuses : null;
+}
