@@ -58,8 +58,8 @@ describe('the defaults', () => {
     const written = settings.filter(({ fallback }) => ['string', 'number'].includes(typeof fallback));
     expect(written.length).toBeGreaterThan(15);
     const environment = Object.fromEntries(written.map(({ name, fallback }) => [name, String(fallback)]));
-    const { jwtKeys: _a, ...explicit } = loadConfig(environment);
-    const { jwtKeys: _b, ...implicit } = loadConfig({});
+    const { jwtKeys: _a, lookup: _c, ...explicit } = loadConfig(environment);
+    const { jwtKeys: _b, lookup: _d, ...implicit } = loadConfig({});
     expect(explicit).toEqual(implicit);
   });
 

@@ -17,7 +17,8 @@ export class TestGateway {
   private readonly tokens = new Map<string, string>();
 
   constructor(
-    private readonly environment: Record<string, string> = {},
+    /** May be added to until it is started. */
+    readonly environment: Record<string, string> = {},
     private readonly parts: Partial<GatewayParts> = {},
   ) {}
 
@@ -39,6 +40,11 @@ export class TestGateway {
     this.url = (await gateway.start()).url;
     this.gateway = gateway;
     return this;
+  }
+
+  /** Reads the files of settings again, as on SIGHUP. */
+  async reload(): Promise<void> {
+    await this.gateway?.reload();
   }
 
   /** Stops the process's part; what is stored stays, and `start` goes on from it. */

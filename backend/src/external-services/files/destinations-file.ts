@@ -52,12 +52,17 @@ const duration = Joi.number()
   .max(3650 * DAY_MS)
   .optional();
 
-/** Whole numbers say their range in the fault. */
+function oneOf(...values: readonly string[]): Joi.StringSchema {
+  return Joi.string()
+    .valid(...values)
+    .messages({ 'any.only': `must be one of ${values.join(', ')}` });
+}
+
 const entry = Joi.object<Entry>({
   name: Joi.string()
     .pattern(/^[a-z0-9][a-z0-9._-]{0,63}$/)
     .messages({ 'string.pattern.base': 'must be 1 to 64 of a-z 0-9 . _ - and begin with a letter or a digit' }),
-  type: Joi.string().valid(...TYPES),
+  type: oneOf(...TYPES),
   url: httpUrl,
   events: Joi.alternatives(Joi.string().valid('*'), Joi.array().items(Joi.string()).max(10_000).unique()).messages({
     'alternatives.types': 'must be a list of event names, or "*" for all',
@@ -65,7 +70,7 @@ const entry = Joi.object<Entry>({
   }),
   ratePerSecond: Joi.number().min(0.01).max(100_000).optional(),
   concurrency: Joi.number().integer().min(1).max(1024).optional(),
-  mode: Joi.string().valid('live', 'test', 'off').optional(),
+  mode: oneOf('live', 'test', 'off').optional(),
   apiKey: Joi.string()
     .pattern(/^[\x21-\x7e]{1,1024}$/)
     .messages({ 'string.pattern.base': 'must be 1 to 1024 of printable ASCII without spaces' })
@@ -75,7 +80,7 @@ const entry = Joi.object<Entry>({
   maxAgeMs: duration,
   dedupWindowMs: duration,
   maxBatch: Joi.number().integer().min(1).max(1000).optional(),
-  batchMode: Joi.string().valid('atomic', 'atomicNamed', 'perItem').optional(),
+  batchMode: oneOf('atomic', 'atomicNamed', 'perItem').optional(),
 });
 
 const destinationsFile = Joi.object<DestinationsFile>({
@@ -86,7 +91,6 @@ const destinationsFile = Joi.object<DestinationsFile>({
     .messages({ 'array.unique': 'has the name of another destination' }),
 }).messages({
   'any.required': 'is missing',
-  'any.only': 'must be one of {#valids}',
   'array.base': 'must be a list',
   'array.min': 'must not be empty',
   'array.max': 'must have at most {#limit} entries',
