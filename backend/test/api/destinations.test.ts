@@ -27,7 +27,7 @@ describe('several destinations', () => {
 
   beforeEach(async () => {
     await Promise.all([one.start(), two.start()]);
-    gateway = new TestGateway({ KEY: 'key-1', RETRY_BASE_MS: '20' });
+    gateway = new TestGateway({ KEY: 'key-1', RETRY_BASE_MS: '20', SHUTDOWN_TIMEOUT_MS: '1000' });
     gateway.environment['DESTINATIONS_FILE'] = join(gateway.folder, 'destinations.yml');
   });
 
