@@ -81,8 +81,8 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   started.push(() => reloading.then(() => destinations.close()));
   const feed = new EventFeed();
   const stream = new EventStream(feed, runtime.newId());
-  const worker = createDeliveryWorker(config, { store, runtime, feed, log, drainMs });
-  await worker.replace(destinations.current());
+  const sending = { store, runtime, feed, log, drainMs, destinations: destinations.current() };
+  const worker = createDeliveryWorker(config, sending);
   if (config.role !== 'api') {
     started.push(() => worker.stop());
     await worker.start();

@@ -1,4 +1,5 @@
 import type { Config } from '../config';
+import type { Destination } from '../interfaces/destination';
 import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
@@ -10,6 +11,7 @@ export interface DeliveryParts {
   readonly runtime: Runtime;
   readonly feed: EventFeed;
   readonly log: Log;
+  readonly destinations: readonly Destination[];
   /** How long a stop waits for attempts in flight. */
   readonly drainMs: number;
 }

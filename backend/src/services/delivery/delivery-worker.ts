@@ -11,6 +11,8 @@ import { OutcomeRecorder } from './outcome-recorder';
 import { PossibleDuplicates } from './possible-duplicates';
 
 export interface DeliveryWorkerParts {
+  /** At first; `replace` changes them. */
+  readonly destinations: readonly Destination[];
   readonly store: EventStore;
   readonly runtime: Runtime;
   readonly feed: EventFeed;
@@ -44,6 +46,7 @@ export class DeliveryWorker implements Startable {
   constructor(private readonly parts: DeliveryWorkerParts) {
     this.holds = new DestinationHolds(parts);
     this.outcomes = new OutcomeRecorder(parts);
+    for (const destination of parts.destinations) this.posts.set(destination.name, this.makePost(destination));
   }
 
   /**

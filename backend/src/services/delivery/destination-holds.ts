@@ -40,6 +40,7 @@ export class DestinationHolds implements Startable {
   adopt(destination: string, circuit: Circuit): void {
     this.listening.get(destination)?.();
     this.circuits.set(destination, circuit);
+    this.unauthorized.delete(destination);
     const hold = this.of(destination);
     if (hold !== null && hold.kind !== 'unauthorized') circuit.hold(hold.reason);
     this.listening.set(
