@@ -5,6 +5,7 @@ import axios, { type AxiosInstance, isAxiosError } from 'axios';
 import axiosRetry from 'axios-retry';
 
 import type { UpstreamAnswer } from '../../interfaces/destination';
+import { SendingWatch } from './sending-watch';
 
 /** An answer larger than this is cut off and counts as unreadable. */
 const ANSWER_MAX_BYTES = 2 * 1024 * 1024;
@@ -21,34 +22,6 @@ export interface UpstreamRequest {
   readonly body?: Buffer;
   /** Ends the call, body included; its reason is a short code such as `attempt_timeout`. */
   readonly signal: AbortSignal;
-}
-
-/** Codes of node:net, node:dns and node:tls that are raised before a byte of the request has left. */
-const NOTHING_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EADDRNOTAVAIL',
-  'EMFILE',
-  'EPROTO',
-]);
-
-/** Certificate faults and handshakes that fail have many names; all of them come before the request. */
-const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/;
-
-interface NodeError {
-  readonly code?: unknown;
-  readonly syscall?: unknown;
-}
-
-/** Whether the error proves that the request never reached the upstream. */
-export function isBeforeSending(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  const cause = isAxiosError(error) && error.cause ? (error.cause as NodeError) : (error as NodeError);
-  const code = typeof cause.code === 'string' ? cause.code : '';
-  return NOTHING_SENT.has(code) || TLS_CODE.test(code) || cause.syscall === 'connect';
 }
 
 /**
@@ -80,10 +53,9 @@ export class UpstreamClient {
     axiosRetry(this.axios, {
       // Only what broke before anything was sent: all other retries belong to the schedule in the store, where each is a recorded attempt.
       retries: 2,
-      retryCondition: isBeforeSending,
+      retryCondition: (error) => error.code !== 'ERR_CANCELED' && isBeforeSending(error.config?.transport),
       retryDelay: (count) => 25 * count,
       shouldResetTimeout: false,
-      validateResponse: () => true,
       onRetry: () => undefined,
       onMaxRetryTimesExceeded: () => undefined,
     });
@@ -91,11 +63,20 @@ export class UpstreamClient {
 
   /** One call. Resolves with a failure where the network, the upstream or the signal ended it. */
   async call({ method, url, headers, body, signal }: UpstreamRequest): Promise<UpstreamAnswer> {
+    const transport = new SendingWatch();
     try {
-      const response = await this.axios.request<Buffer>({ method, url, headers, data: body, signal });
+      const response = await this.axios.request<Buffer>({
+        method,
+        url,
+        // axios would ask for a compressed answer, which nobody here unpacks.
+        headers: { 'Accept-Encoding': 'identity', ...headers },
+        data: body,
+        signal,
+        transport,
+      });
       return { kind: 'response', status: response.status, headers: flatten(response.headers), body: response.data };
     } catch (error) {
-      return { kind: 'failure', code: codeOf(error, signal), mayHaveBeenProcessed: !isBeforeSending(error) };
+      return { kind: 'failure', code: codeOf(error, signal), mayHaveBeenProcessed: transport.hasBegun };
     }
   }
 
@@ -104,15 +85,21 @@ export class UpstreamClient {
   }
 }
 
+function isBeforeSending(transport: unknown): boolean {
+  return transport instanceof SendingWatch && !transport.hasBegun;
+}
+
 function codeOf(error: unknown, signal: AbortSignal): string {
   if (signal.aborted) return typeof signal.reason === 'string' ? signal.reason : 'aborted';
   if (!isAxiosError(error)) return 'client_error';
   // axios tells both an answer over maxContentLength and one that was cut off as ERR_BAD_RESPONSE.
   if (error.message.includes('maxContentLength')) return 'answer_too_large';
   if (error.message.includes('aborted')) return 'answer_cut';
-  const cause = error.cause as NodeError | undefined;
+  const cause = error.cause as { readonly code?: unknown } | undefined;
   const code = cause?.code ?? error.code;
-  return typeof code === 'string' ? code : 'network_error';
+  if (typeof code !== 'string') return 'network_error';
+  // What node's HTTP parser could make nothing of.
+  return code.startsWith('HPE_') ? 'answer_garbled' : code;
 }
 
 function flatten(headers: object): Record<string, string> {

@@ -67,6 +67,10 @@ async function send(delivery: ClaimedDelivery, parts: AttemptParts): Promise<Rea
   try {
     const answer = await destination.send([delivery], ended.signal);
     return readAnswer(answer, destination, runtime.now());
+  } catch {
+    // A defect in one destination's adapter must not end the process, and with it all the others.
+    const outcome = { kind: 'retryable', retryAfterMs: null, possibleDuplicate: 'answer_lost' } as const;
+    return { outcome, httpStatus: null, error: 'adapter_failed', excerpt: null };
   } finally {
     cancelTimer();
   }

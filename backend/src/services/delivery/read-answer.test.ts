@@ -33,6 +33,7 @@ test.each<[string, UpstreamAnswer, object]>([
   ['a time-out', failure('attempt_timeout', true), retryable('answer_late')],
   ['a cut answer', failure('answer_cut', true), retryable('answer_cut')],
   ['an oversized answer', failure('answer_too_large', true), retryable('answer_cut')],
+  ['an answer that is no HTTP', failure('answer_garbled', true), retryable('answer_unreadable')],
   ['our own stop', failure('shutdown', true), retryable('shutdown')],
   ['202 as the contract has it', response(202, '{"status":"accepted"}'), { kind: 'delivered' }],
   ['200 with HTML', response(200, '<html>'), retryable('answer_unreadable')],

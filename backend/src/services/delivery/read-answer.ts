@@ -56,6 +56,7 @@ function duplicateReasonOf(code: string): PossibleDuplicateReason {
   if (code === 'attempt_timeout') return 'answer_late';
   if (code === 'shutdown') return 'shutdown';
   if (code === 'answer_cut' || code === 'answer_too_large') return 'answer_cut';
+  if (code === 'answer_garbled') return 'answer_unreadable';
   return 'answer_lost';
 }
 
