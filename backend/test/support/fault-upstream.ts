@@ -91,7 +91,8 @@ export function bytes(text: string, then: 'end' | 'reset' | 'stay' = 'stay'): Fa
     asked: (socket) =>
       void socket.write(text, () => {
         if (then === 'end') socket.end();
-        if (then === 'reset') socket.resetAndDestroy();
+        // A moment later, so that the other side has read what was written.
+        if (then === 'reset') setTimeout(() => socket.resetAndDestroy(), 50);
       }),
   };
 }

@@ -9,13 +9,18 @@ import type net from 'node:net';
 export class SendingWatch {
   /** True from the moment on which the request may have left: its connection, and TLS upon it, stood. */
   hasBegun = false;
+  /** True once the head of the answer was read. axios's errors do not always tell. */
+  hasHead = false;
 
   readonly request = (
     options: https.RequestOptions,
     onResponse: (response: http.IncomingMessage) => void,
   ): http.ClientRequest => {
     const isTls = options.protocol === 'https:';
-    const request = (isTls ? https : http).request(options, onResponse);
+    const request = (isTls ? https : http).request(options, (response) => {
+      this.hasHead = true;
+      onResponse(response);
+    });
     request.once('socket', (socket: net.Socket & { readonly secureConnecting?: boolean }) => {
       // A socket that was kept alive is open already; until a new one is, node holds the request back.
       if (!socket.connecting && socket.secureConnecting !== true) this.hasBegun = true;

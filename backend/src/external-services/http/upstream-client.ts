@@ -76,7 +76,11 @@ export class UpstreamClient {
       });
       return { kind: 'response', status: response.status, headers: flatten(response.headers), body: response.data };
     } catch (error) {
-      return { kind: 'failure', code: codeOf(error, signal), mayHaveBeenProcessed: transport.hasBegun };
+      return {
+        kind: 'failure',
+        code: codeOf(error, signal, transport.hasHead),
+        mayHaveBeenProcessed: transport.hasBegun,
+      };
     }
   }
 
@@ -89,17 +93,16 @@ function isBeforeSending(transport: unknown): boolean {
   return transport instanceof SendingWatch && !transport.hasBegun;
 }
 
-function codeOf(error: unknown, signal: AbortSignal): string {
+function codeOf(error: unknown, signal: AbortSignal, hasHead: boolean): string {
   if (signal.aborted) return typeof signal.reason === 'string' ? signal.reason : 'aborted';
   if (!isAxiosError(error)) return 'client_error';
-  // axios tells both an answer over maxContentLength and one that was cut off as ERR_BAD_RESPONSE.
   if (error.message.includes('maxContentLength')) return 'answer_too_large';
-  if (error.message.includes('aborted')) return 'answer_cut';
   const cause = error.cause as { readonly code?: unknown } | undefined;
   const code = cause?.code ?? error.code;
-  if (typeof code !== 'string') return 'network_error';
   // What node's HTTP parser could make nothing of.
-  return code.startsWith('HPE_') ? 'answer_garbled' : code;
+  if (typeof code === 'string' && code.startsWith('HPE_')) return 'answer_garbled';
+  if (hasHead) return 'answer_cut';
+  return typeof code === 'string' ? code : 'network_error';
 }
 
 function flatten(headers: object): Record<string, string> {
