@@ -1,14 +1,9 @@
-import http from 'node:http';
-import https from 'node:https';
-
-import axios, { type AxiosInstance, isAxiosError } from 'axios';
+import axios, { type AxiosInstance } from 'axios';
 import axiosRetry from 'axios-retry';
 
 import type { UpstreamAnswer } from '../../interfaces/destination';
+import { axiosDefaults, createAgents, destroyAgents, failureCode, type UpstreamAgents } from './axios-defaults';
 import { SendingWatch } from './sending-watch';
-
-/** An answer larger than this is cut off and counts as unreadable. */
-const ANSWER_MAX_BYTES = 2 * 1024 * 1024;
 
 export interface UpstreamClientOptions {
   /** Sockets kept and opened at most. */
@@ -24,32 +19,14 @@ export interface UpstreamRequest {
   readonly signal: AbortSignal;
 }
 
-/**
- * The one HTTP client for all upstreams: axios, with every default that surprised us spelled out. It follows no redirect, takes
- * no proxy from the environment, reads at most 2 MiB, judges no status, and never rejects.
- */
+/** The one HTTP client for all destinations: axios as axios-defaults.ts has it. It judges no status and never rejects. */
 export class UpstreamClient {
   private readonly axios: AxiosInstance;
-  private readonly agents: readonly [http.Agent, https.Agent];
+  private readonly agents: UpstreamAgents;
 
   constructor({ maxSockets }: UpstreamClientOptions) {
-    const agentOptions = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, scheduling: 'lifo' as const };
-    this.agents = [new http.Agent(agentOptions), new https.Agent(agentOptions)];
-    this.axios = axios.create({
-      httpAgent: this.agents[0],
-      httpsAgent: this.agents[1],
-      adapter: 'http',
-      proxy: false,
-      maxRedirects: 0,
-      maxContentLength: ANSWER_MAX_BYTES,
-      maxBodyLength: Infinity,
-      responseType: 'arraybuffer',
-      decompress: false,
-      validateStatus: () => true,
-      // The bytes that were stored are the bytes that are sent, and what arrives is read by us.
-      transformRequest: (data: unknown) => data,
-      transformResponse: (data: unknown) => data,
-    });
+    this.agents = createAgents(maxSockets);
+    this.axios = axios.create(axiosDefaults(this.agents));
     axiosRetry(this.axios, {
       // Only what broke before anything was sent: all other retries belong to the schedule in the store, where each is a recorded attempt.
       retries: 2,
@@ -78,31 +55,19 @@ export class UpstreamClient {
     } catch (error) {
       return {
         kind: 'failure',
-        code: codeOf(error, signal, transport.hasHead),
+        code: failureCode(error, signal, transport.hasHead),
         mayHaveBeenProcessed: transport.hasBegun,
       };
     }
   }
 
   close(): void {
-    for (const agent of this.agents) agent.destroy();
+    destroyAgents(this.agents);
   }
 }
 
 function isBeforeSending(transport: unknown): boolean {
   return transport instanceof SendingWatch && !transport.hasBegun;
-}
-
-function codeOf(error: unknown, signal: AbortSignal, hasHead: boolean): string {
-  if (signal.aborted) return typeof signal.reason === 'string' ? signal.reason : 'aborted';
-  if (!isAxiosError(error)) return 'client_error';
-  if (error.message.includes('maxContentLength')) return 'answer_too_large';
-  const cause = error.cause as { readonly code?: unknown } | undefined;
-  const code = cause?.code ?? error.code;
-  // What node's HTTP parser could make nothing of.
-  if (typeof code === 'string' && code.startsWith('HPE_')) return 'answer_garbled';
-  if (hasHead) return 'answer_cut';
-  return typeof code === 'string' ? code : 'network_error';
 }
 
 function flatten(headers: object): Record<string, string> {

@@ -1,0 +1,55 @@
+/** What every client of an upstream has in common: each default of axios that surprised us, spelled out, and one reading of its errors. */
+import http from 'node:http';
+import https from 'node:https';
+
+import { type CreateAxiosDefaults, isAxiosError } from 'axios';
+
+/** An answer larger than this is cut off and counts as unreadable. */
+const ANSWER_MAX_BYTES = 2 * 1024 * 1024;
+
+/** Keep-alive agents that open and keep at most so many sockets. */
+export interface UpstreamAgents {
+  readonly httpAgent: http.Agent;
+  readonly httpsAgent: https.Agent;
+}
+
+export function createAgents(maxSockets: number): UpstreamAgents {
+  const options = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, scheduling: 'lifo' as const };
+  return { httpAgent: new http.Agent(options), httpsAgent: new https.Agent(options) };
+}
+
+export function destroyAgents({ httpAgent, httpsAgent }: UpstreamAgents): void {
+  httpAgent.destroy();
+  httpsAgent.destroy();
+}
+
+/** No redirect is followed, no proxy taken from the environment, at most 2 MiB are read, no status is judged, no byte is changed. */
+export function axiosDefaults(agents: UpstreamAgents): CreateAxiosDefaults {
+  return {
+    ...agents,
+    adapter: 'http',
+    proxy: false,
+    maxRedirects: 0,
+    maxContentLength: ANSWER_MAX_BYTES,
+    maxBodyLength: Infinity,
+    responseType: 'arraybuffer',
+    decompress: false,
+    validateStatus: () => true,
+    // The bytes that were stored are the bytes that are sent, and what arrives is read by us.
+    transformRequest: (data: unknown) => data,
+    transformResponse: (data: unknown) => data,
+  };
+}
+
+/** A short code for what ended a call: the signal's reason where that is one, else the network's or the client's. */
+export function failureCode(error: unknown, signal: AbortSignal, hasHead = false): string {
+  if (signal.aborted) return typeof signal.reason === 'string' ? signal.reason : 'aborted';
+  if (!isAxiosError(error)) return 'client_error';
+  if (error.message.includes('maxContentLength')) return 'answer_too_large';
+  const cause = error.cause as { readonly code?: unknown } | undefined;
+  const code = cause?.code ?? error.code;
+  // What node's HTTP parser could make nothing of.
+  if (typeof code === 'string' && code.startsWith('HPE_')) return 'answer_garbled';
+  if (hasHead) return 'answer_cut';
+  return typeof code === 'string' ? code : 'network_error';
+}

@@ -1,0 +1,173 @@
+import { AppError } from '../../errors';
+import type { Cache } from '../../interfaces/cache';
+import type { Runtime } from '../../interfaces/runtime';
+import type { UserSources } from '../../interfaces/user-sources';
+import type { BatchMetadata, BatchRequest, UserAnalytics, UserPosts, UserProfile, UserSummary } from '../../types/user';
+import { deadline } from '../resilience/deadline';
+import { onAbort } from '../resilience/on-abort';
+import { CachedSource, DEADLINE, type ReadOptions, type Reading } from './cached-source';
+import { patientClock } from './patient-clock';
+import { failureOf, isComplete, toUserSummary, type UserFailure } from './user-summary';
+
+/** So many users of one stream are worked on at once: less than a source's pool holds, so that a stream leaves room for others. */
+const streamWindow = 40;
+
+export interface BatchServiceParts {
+  readonly sources: UserSources;
+  readonly cache: Cache;
+  readonly runtime: Runtime;
+  /** By when a question has to be answered with what is there. */
+  readonly deadlineMs: number;
+}
+
+/** Who asks. `signal` aborts when nobody waits for the answer any more. */
+export interface BatchCaller {
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+export interface BatchAnswer {
+  readonly results: readonly UserSummary[];
+  readonly metadata: BatchMetadata;
+  readonly isComplete: boolean;
+}
+
+export interface ProcessedUser {
+  readonly summary: UserSummary;
+  readonly failure: UserFailure;
+}
+
+type UserOptions = Pick<BatchRequest, 'includeAnalytics' | 'maxAgeMs'>;
+
+/** Answers questions about users from sources that are slow and often fail: all that can be had by the deadline, and what could not, by name. */
+export class BatchService {
+  private readonly profiles: CachedSource<UserProfile>;
+  private readonly posts: CachedSource<UserPosts>;
+  private readonly analytics: CachedSource<UserAnalytics>;
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly parts: BatchServiceParts) {
+    const { sources } = parts;
+    const behind = { ...parts, stopping: this.stopping.signal };
+    this.profiles = new CachedSource('profile', (id, call) => sources.fetchProfile(id, call), behind);
+    this.posts = new CachedSource('posts', (id, call) => sources.fetchPosts(id, call), behind);
+    this.analytics = new CachedSource('analytics', (id, call) => sources.fetchAnalytics(id, call), behind);
+  }
+
+  fetchUserProfile(userId: string, options: ReadOptions): Promise<Reading<UserProfile>> {
+    return this.profiles.read(userId, options);
+  }
+
+  fetchUserPosts(userId: string, options: ReadOptions): Promise<Reading<UserPosts>> {
+    return this.posts.read(userId, options);
+  }
+
+  fetchUserAnalytics(userId: string, options: ReadOptions): Promise<Reading<UserAnalytics>> {
+    return this.analytics.read(userId, options);
+  }
+
+  /** One user, by the deadline. Rejects only with the reason of the caller's signal. */
+  async processUserData(userId: string, options: UserOptions, caller: BatchCaller): Promise<ProcessedUser> {
+    const limit = deadline(patientClock(this.parts.runtime), this.parts.deadlineMs, caller.signal, DEADLINE);
+    try {
+      return await this.readUser(userId, options, { ...caller, signal: limit.signal });
+    } finally {
+      limit.clear();
+    }
+  }
+
+  /**
+   * All users of a batch at once, by one deadline; in the order of the request, a repeated id where it first stands. Throws
+   * `upstream_failed` or `upstream_timeout` when nothing at all is known.
+   */
+  async processBatchUsers(request: BatchRequest, caller: BatchCaller): Promise<BatchAnswer> {
+    const startedAt = this.parts.runtime.monotonic();
+    const limit = deadline(patientClock(this.parts.runtime), this.parts.deadlineMs, caller.signal, DEADLINE);
+    try {
+      const ids = [...new Set(request.userIds)];
+      const bounded = { ...caller, signal: limit.signal };
+      const users = await Promise.all(ids.map((userId) => this.readUser(userId, request, bounded)));
+      if (users.length > 0) assertSomethingKnown(users);
+      const results = users.map(({ summary }) => summary);
+      return { results, metadata: this.metadataOf(users, startedAt), isComplete: results.every(isComplete) };
+    } finally {
+      limit.clear();
+    }
+  }
+
+  /**
+   * Each user as soon as it is ready, each by a deadline of its own, and at last the metadata. No more users are begun than the reader takes:
+   * at most a window of them is in flight or waits to be read. Leaving the loop early ends what is in flight.
+   */
+  async *streamBatchUsers(request: BatchRequest, caller: BatchCaller): AsyncGenerator<UserSummary, BatchMetadata> {
+    const startedAt = this.parts.runtime.monotonic();
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const stopListening = onAbort(caller.signal, () => leaving.abort(caller.signal.reason));
+    caller.signal.throwIfAborted();
+    const done: Pick<ProcessedUser, 'failure'>[] = [];
+    const open = new Map<string, Promise<ProcessedUser>>();
+    const next = async (): Promise<UserSummary> => {
+      const { summary, failure } = await Promise.race(open.values());
+      open.delete(summary.userId);
+      done.push({ failure });
+      return summary;
+    };
+    try {
+      for (const userId of new Set(request.userIds)) {
+        if (open.size >= streamWindow) yield await next();
+        const user = this.processUserData(userId, request, { ...caller, signal });
+        // Whoever leaves early does not wait for the rest, which then ends with the signal's reason.
+        user.catch(() => undefined);
+        open.set(userId, user);
+      }
+      while (open.size > 0) yield await next();
+      return this.metadataOf(done, startedAt);
+    } finally {
+      stopListening();
+      leaving.abort('left');
+    }
+  }
+
+  /** How often each source was answered from the cache. */
+  cacheCounts(): Record<string, ReturnType<CachedSource<unknown>['counts']>> {
+    return { profile: this.profiles.counts(), posts: this.posts.counts(), analytics: this.analytics.counts() };
+  }
+
+  /** Ends what is being asked anew behind. */
+  stop(): void {
+    this.stopping.abort('shutdown');
+  }
+
+  private async readUser(userId: string, options: UserOptions, caller: BatchCaller): Promise<ProcessedUser> {
+    const { requestId, signal } = caller;
+    const read: ReadOptions = { requestId, signal, maxAgeMs: options.maxAgeMs };
+    const [profile, posts, analytics] = await Promise.all([
+      this.fetchUserProfile(userId, read),
+      this.fetchUserPosts(userId, read),
+      options.includeAnalytics ? this.fetchUserAnalytics(userId, read) : null,
+    ]);
+    const readings = { profile, posts, analytics };
+    return { summary: toUserSummary(userId, readings), failure: failureOf(readings) };
+  }
+
+  private metadataOf(users: readonly Pick<ProcessedUser, 'failure'>[], startedAt: number): BatchMetadata {
+    const failed = users.filter(({ failure }) => failure !== null).length;
+    const processingTimeMs = Math.round(this.parts.runtime.monotonic() - startedAt);
+    return { totalProcessed: users.length, successful: users.length - failed, failed, processingTimeMs };
+  }
+}
+
+/** That a user does not exist is knowledge too. */
+function assertSomethingKnown(users: readonly ProcessedUser[]): void {
+  const failures = users.map(({ failure }) => failure);
+  if (failures.some((failure) => failure === null || failure === 'absent')) return;
+  throw unobtainable(failures.includes('deadline'), 'None of the users could be had');
+}
+
+/** The error of an answer that could not be had at all. */
+export function unobtainable(isDeadline: boolean, what: string): AppError {
+  return isDeadline
+    ? new AppError('upstream_timeout', `${what} in time; ask again shortly.`)
+    : new AppError('upstream_failed', `${what}: the user API is failing.`);
+}

@@ -1,0 +1,178 @@
+/**
+ * The rules by which a source that fails often is asked. The first attempt sends once; each later one sends twice at the same time where
+ * places are free and the budget allows it, the first success wins and the other sending is aborted. Kept invariants: never more in flight
+ * than the pool has places; never more retries and copies than the budget grants.
+ */
+import { AppError } from '../../errors';
+import type { Runtime } from '../../interfaces/runtime';
+import type { Sent, SourcePolicy, SourceQuestion } from '../../interfaces/source-policy';
+import { fullJitter, retryAfterMs } from '../resilience/backoff';
+import { Circuit } from '../resilience/circuit';
+import { deadline } from '../resilience/deadline';
+import { Gcra } from '../resilience/gcra';
+import { onAbort } from '../resilience/on-abort';
+import { Pool } from '../resilience/pool';
+import { RetryBudget } from '../resilience/retry-budget';
+import { AttemptTimeout } from './attempt-timeout';
+import { patientClock } from './patient-clock';
+
+export interface ParallelRetryOptions {
+  /** So many calls are in flight at once. */
+  readonly poolSize: number;
+  /** So many are begun in a second. */
+  readonly ratePerSecond: number;
+  /** How long the source is left alone once it has failed too often. */
+  readonly circuitCooldownMs: number;
+  /** No attempt is given longer than this. */
+  readonly timeoutMaxMs: number;
+}
+
+const maxRetries = 3;
+const backoff = { baseMs: 25, maxMs: 250 };
+const budget = { ratio: 0.25, floorPerSecond: 10 };
+const firstTimeoutMs = 700;
+/** A source that is usually quick may be slow for a moment without being given up at once. */
+const leastTimeoutMs = 500;
+const maxWaiting = 1_000;
+/** More than any deadline of ours: a longer wait that is asked for does not fit, however long it is. */
+const retryAfterCapMs = 3_600_000;
+/** A source that fails one call in ten at random is in its normal state; only half of the calls, or ten in a row, is an outage. */
+const circuitRules = { windowMs: 10_000, failureRatio: 0.5, minimumCalls: 20, failuresInARow: 10 };
+
+const cancelled: Sent<never> = { kind: 'failed', code: 'cancelled', isRetryable: false, retryAfter: null };
+
+function failed(code: string, isRetryable: boolean): Sent<never> {
+  return { kind: 'failed', code, isRetryable, retryAfter: null };
+}
+
+function isSuccess(sent: Sent<unknown>): boolean {
+  return sent.kind === 'found' || sent.kind === 'absent';
+}
+
+type Send<T> = (signal: AbortSignal) => Promise<Sent<T>>;
+type Limits = Parameters<SourcePolicy['ask']>[0];
+
+export class ParallelRetryPolicy implements SourcePolicy {
+  readonly circuit: Circuit;
+  private readonly pool: Pool;
+  private readonly limiter: Gcra;
+  private readonly budget: RetryBudget;
+  private readonly timeout: AttemptTimeout;
+
+  constructor(
+    private readonly runtime: Runtime,
+    { poolSize, ratePerSecond, circuitCooldownMs, timeoutMaxMs }: ParallelRetryOptions,
+  ) {
+    this.pool = new Pool({ size: poolSize, maxWaiting });
+    this.limiter = new Gcra(runtime, { ratePerSecond, maxWaiting });
+    this.budget = new RetryBudget(runtime, budget);
+    this.timeout = new AttemptTimeout({ firstMs: firstTimeoutMs, minMs: leastTimeoutMs, maxMs: timeoutMaxMs });
+    this.circuit = new Circuit(runtime, {
+      ...circuitRules,
+      cooldownMs: circuitCooldownMs,
+      maxCooldownMs: Math.max(60_000, circuitCooldownMs),
+    });
+  }
+
+  ask(limits: Limits): SourceQuestion {
+    let attempts = 0;
+    let notFoundSightings = 0;
+    const note = (sent: Sent<unknown>): void => {
+      if (sent.kind === 'not_found') notFoundSightings += 1;
+    };
+    return {
+      get attempts() {
+        return attempts;
+      },
+      maxRetries,
+      attempt: (send) => {
+        attempts += 1;
+        return attempts === 1 ? this.sendFirst(send, limits.signal, note) : this.sendAgain(send, limits.signal, note);
+      },
+      planRetry: (last) => {
+        if (limits.signal.aborted || attempts > maxRetries || notFoundSightings >= 2) return null;
+        return this.delayBefore(last, attempts, limits.remainingMs());
+      },
+      isKnownAbsent: () => notFoundSightings >= 2,
+    };
+  }
+
+  /** Spends from the budget only when everything else speaks for another attempt. */
+  private delayBefore(last: Sent<unknown>, attempt: number, remainingMs: number): number | null {
+    if (isSuccess(last) || (last.kind === 'failed' && !last.isRetryable)) return null;
+    const askedMs = last.kind === 'failed' ? retryAfterMs(last.retryAfter, this.runtime.now(), retryAfterCapMs) : null;
+    const delayMs = Math.max(
+      askedMs ?? 0,
+      fullJitter(attempt, backoff, () => this.runtime.random()),
+    );
+    if (delayMs >= remainingMs || this.circuit.permits() === 0) return null;
+    return this.budget.trySpend() ? delayMs : null;
+  }
+
+  private async sendFirst<T>(send: Send<T>, signal: AbortSignal, note: (sent: Sent<T>) => void): Promise<Sent<T>> {
+    const sent = await this.sendInTurn(send, signal, () => this.budget.recordCall());
+    note(sent);
+    return sent;
+  }
+
+  private async sendAgain<T>(send: Send<T>, signal: AbortSignal, note: (sent: Sent<T>) => void): Promise<Sent<T>> {
+    const hasRoom = this.pool.idle >= 2 && this.circuit.permits() >= 2;
+    const copies = hasRoom && this.budget.trySpend() ? 2 : 1;
+    const race = new AbortController();
+    const leave = onAbort(signal, () => race.abort(signal.reason));
+    if (signal.aborted) race.abort(signal.reason);
+    return new Promise<Sent<T>>((resolve, reject) => {
+      let open = copies;
+      const end = (sent: Sent<T>): void => {
+        open -= 1;
+        note(sent);
+        if (!isSuccess(sent) && open > 0) return;
+        resolve(sent);
+        leave();
+        race.abort('superseded');
+      };
+      for (let copy = 0; copy < copies; copy += 1) this.sendInTurn(send, race.signal).then(end, reject);
+    });
+  }
+
+  private async sendInTurn<T>(send: Send<T>, signal: AbortSignal, onSend?: () => void): Promise<Sent<T>> {
+    try {
+      if (this.limiter.tryTake() > 0) await this.limiter.take(signal);
+      return await this.pool.run(() => this.sendInPlace(send, signal, onSend), signal);
+    } catch (error) {
+      if (signal.aborted) return cancelled;
+      if (error instanceof AppError) return failed(error.code, false);
+      throw error;
+    }
+  }
+
+  private async sendInPlace<T>(send: Send<T>, signal: AbortSignal, onSend?: () => void): Promise<Sent<T>> {
+    const ticket = this.circuit.acquire();
+    if (ticket === null) return failed('circuit_open', false);
+    onSend?.();
+    const limit = deadline(patientClock(this.runtime), this.timeout.currentMs(), signal, 'attempt_timeout');
+    const startedAt = this.runtime.monotonic();
+    try {
+      const sent = await send(limit.signal);
+      if (isSuccess(sent) || sent.kind === 'not_found') {
+        ticket.succeeded();
+        this.timeout.answered(this.runtime.monotonic() - startedAt);
+        return sent;
+      }
+      // A call that we ended ourselves says nothing about the source.
+      if (signal.aborted) return cancelled;
+      if (limit.signal.aborted) {
+        ticket.failed();
+        this.timeout.timedOut();
+        return failed('attempt_timeout', true);
+      }
+      // A refusal that would come again (a 400, say) shows that the source works.
+      if (sent.kind === 'failed' && !sent.isRetryable) ticket.succeeded();
+      else ticket.failed();
+      return sent;
+    } finally {
+      limit.clear();
+      ticket.cancelled();
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import Joi from 'joi';
+
+import { AppError } from '../errors';
+import type { BatchRequest } from '../types/user';
+import { toFieldErrors } from './event';
+
+/** What may enter as a question about users. */
+
+const BATCH_MAX_USERS = 100;
+const STREAM_MAX_USERS = 10_000;
+const MAX_AGE_SECONDS = 2 ** 31 - 1;
+const FIELDS_MAX = 16;
+
+interface UserOptions {
+  readonly includeAnalytics?: boolean;
+  readonly maxAge?: number;
+}
+
+interface BatchInfo extends UserOptions {
+  readonly userIds: string[];
+}
+
+export const userIdSchema = Joi.string()
+  .pattern(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/)
+  .messages({
+    'string.base': 'must be a string',
+    'string.empty': 'must be 1 to 64 characters',
+    'string.pattern.base': 'must be 1 to 64 of A–Z a–z 0–9 _ . - and neither "." nor ".."',
+  });
+
+const maxAge = Joi.number().integer().min(0).max(MAX_AGE_SECONDS);
+
+export const batchInfoSchema = Joi.object<BatchInfo, true>({
+  userIds: Joi.array().items(userIdSchema).required(),
+  includeAnalytics: Joi.boolean(),
+  maxAge,
+})
+  .required()
+  .messages({
+    'any.required': 'is required',
+    'array.base': 'must be an array of user ids',
+    'boolean.base': 'must be true or false',
+    'number.base': 'must be a whole number of seconds',
+    'number.integer': 'must be a whole number of seconds',
+    'number.min': 'must be at least 0',
+    'number.max': 'must be at most {#limit}',
+    'number.unsafe': 'must be at most 2147483647',
+    'object.base': 'must be a JSON object',
+    'object.unknown': 'is not a field of this request; there are userIds, includeAnalytics and maxAge',
+  });
+
+export const summaryQuerySchema = Joi.object<UserOptions, true>({
+  includeAnalytics: Joi.boolean(),
+  maxAge,
+}).messages({
+  'boolean.base': 'must be true or false',
+  'number.base': 'must be a whole number of seconds',
+  'number.integer': 'must be a whole number of seconds',
+  'number.min': 'must be at least 0',
+  'number.max': 'must be at most {#limit}',
+  'number.unsafe': 'must be at most 2147483647',
+  'object.unknown': 'is not a parameter of this path; there are includeAnalytics and maxAge',
+});
+
+const LABELS = { label: false, wrap: { label: false } } as const;
+
+/**
+ * Reads the body of `POST /users/batch-info`. Throws AppError `validation_failed` naming every fault (of over a hundred ids the first), and
+ * `batch_too_large`.
+ */
+export function readBatchInfo(raw: unknown, isStreamed: boolean): BatchRequest {
+  const limit = isStreamed ? STREAM_MAX_USERS : BATCH_MAX_USERS;
+  const { userIds } = (raw ?? {}) as { readonly userIds?: unknown };
+  const count = Array.isArray(userIds) ? userIds.length : 0;
+  if (count > limit) {
+    const hint = isStreamed ? '' : `; up to ${STREAM_MAX_USERS} are answered with Accept: application/x-ndjson`;
+    throw new AppError('batch_too_large', `A batch holds at most ${limit} user ids, this one has ${count}${hint}.`);
+  }
+  const isHuge = typeof raw === 'object' && raw !== null && Object.keys(raw).length > FIELDS_MAX;
+  const abortEarly = isHuge || count > BATCH_MAX_USERS;
+  const checked = batchInfoSchema.validate(raw, { abortEarly, convert: false, errors: LABELS });
+  if (checked.error !== undefined) {
+    throw new AppError('validation_failed', 'Send { "userIds": [ … ], "includeAnalytics"?: true, "maxAge"?: 30 }.', {
+      errors: toFieldErrors(checked.error),
+    });
+  }
+  return { userIds: checked.value.userIds, ...toOptions(checked.value) };
+}
+
+/** Reads the query of `GET /users/{id}/summary`, whose values are text. Throws AppError `validation_failed`. */
+export function readSummaryQuery(raw: unknown): Omit<BatchRequest, 'userIds'> {
+  const checked = summaryQuerySchema.validate({ ...(raw as object) }, { abortEarly: true, errors: LABELS });
+  if (checked.error !== undefined) {
+    throw new AppError('validation_failed', 'The query may hold includeAnalytics=true|false and maxAge=seconds.', {
+      errors: toFieldErrors(checked.error),
+    });
+  }
+  return toOptions(checked.value);
+}
+
+/** Checks the id in a path. Throws AppError `validation_failed`. */
+export function readUserId(raw: unknown): string {
+  const checked = userIdSchema.required().validate(raw, { errors: LABELS });
+  if (checked.error === undefined) return checked.value;
+  throw new AppError('validation_failed', 'The id in the path is no user id.', {
+    errors: [{ pointer: '/id', detail: checked.error.message }],
+  });
+}
+
+function toOptions({ includeAnalytics = false, maxAge }: UserOptions): Omit<BatchRequest, 'userIds'> {
+  return { includeAnalytics, maxAgeMs: maxAge === undefined ? null : maxAge * 1000 };
+}
