@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { createDeliveryWorker } from './composition/compose-delivery';
 import { createHttpServer } from './composition/compose-http';
+import { createUsers } from './composition/compose-users';
 import { SettingsFiles } from './composition/settings-files';
 import type { Config } from './config';
 import { openThreadedEventStore } from './external-services/sqlite/threaded-event-store';
@@ -98,9 +99,23 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     maxAgeMs: config.eventMaxAgeMs,
     maxAheadMs: config.eventMaxAheadMs,
   });
+  const users = createUsers(config, { runtime, log });
+  started.push(() => users.stop());
   const { environment, version } = config;
-  const health = new HealthService({ store, runtime, environment, version, circuits: () => worker.circuits() });
-  const server = createHttpServer(config, { runtime, log, store, catalogue, clients, events, stream, health, drainMs });
+  const circuits = () => ({ ...worker.circuits(), ...users.circuits() });
+  const health = new HealthService({ store, runtime, environment, version, circuits });
+  const server = createHttpServer(config, {
+    runtime,
+    log,
+    store,
+    catalogue,
+    clients,
+    events,
+    stream,
+    users,
+    health,
+    drainMs,
+  });
   const port = await server.start();
   started.push(async () => {
     health.stopping();

@@ -6,6 +6,7 @@ import type { EventReadController } from './controllers/event-read-controller';
 import type { NdjsonController } from './controllers/ndjson-controller';
 import type { OperationController } from './controllers/operation-controller';
 import type { PointsController } from './controllers/points-controller';
+import type { UserController } from './controllers/user-controller';
 import type { StreamController } from './controllers/stream-controller';
 import { mediaTypeOf, readForm, readJson } from './middleware/read-body';
 import type { Scope } from './types/auth';
@@ -26,6 +27,7 @@ export interface Controllers {
   readonly reading: EventReadController;
   readonly stream: StreamController;
   readonly points: PointsController;
+  readonly users: UserController;
   readonly operation: OperationController;
 }
 
@@ -44,7 +46,7 @@ const exceptNdjson =
   };
 
 /** Every route of the gateway. Paths that are fixed stand before those with a parameter. */
-export function routes({ auth, events, ndjson, reading, stream, points, operation }: Controllers): Route[] {
+export function routes({ auth, events, ndjson, reading, stream, points, users, operation }: Controllers): Route[] {
   return [
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
     { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
@@ -63,6 +65,16 @@ export function routes({ auth, events, ndjson, reading, stream, points, operatio
     { method: 'get', path: '/events', scope: 'events:read', handler: reading.list },
     { method: 'get', path: '/events/stream', scope: 'events:read', handler: stream.get },
     { method: 'get', path: '/events/user/:id', scope: 'events:read', handler: reading.listOfUser },
+    { method: 'get', path: '/users', scope: 'users:read', handler: users.list },
+    {
+      method: 'post',
+      path: '/users/batch-info',
+      scope: 'users:read',
+      body: readJson(BATCH_BYTES),
+      handler: users.postBatchInfo,
+    },
+    { method: 'get', path: '/users/:id', scope: 'users:read', handler: users.get },
+    { method: 'get', path: '/users/:id/summary', scope: 'users:read', handler: users.getSummary },
     { method: 'get', path: '/users/:id/points', scope: 'users:read', handler: points.get },
     { method: 'get', path: '/events/:id', scope: 'events:read', handler: reading.get },
     { method: 'get', path: '/events/:id/attempts', scope: 'events:read', handler: reading.getAttempts },

@@ -31,6 +31,7 @@ import { PointsService } from '../services/points/points-service';
 import { readAuthInput } from '../validation-schemas/auth';
 import { readEvent } from '../validation-schemas/event';
 import { readEventQuery } from '../validation-schemas/event-query';
+import type { Users } from './compose-users';
 
 export interface HttpParts {
   readonly runtime: Runtime;
@@ -39,6 +40,7 @@ export interface HttpParts {
   readonly catalogue: Catalogue;
   readonly clients: ClientRegistry;
   readonly events: EventService;
+  readonly users: Users;
   readonly stream: EventStream;
   readonly health: HealthService;
   /** How long a stop waits for requests in flight. */
@@ -47,7 +49,7 @@ export interface HttpParts {
 
 /** The HTTP side: tokens, controllers, routes, and the server that listens. */
 export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
-  const { runtime, log, store, catalogue, clients, events, stream, health, drainMs } = parts;
+  const { runtime, log, store, catalogue, clients, events, stream, users, health, drainMs } = parts;
   const tokens = createTokens(config, clients, runtime);
   const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
   const problemOf = (error: unknown, requestId: string) => toProblem(toAppError(error), requestId);
@@ -65,6 +67,7 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
       reading: new EventReadController({ events, store, readQuery: readEventQuery }),
       stream: new StreamController(stream, runtime),
       points: new PointsController(new PointsService(store, catalogue)),
+      users: users.controller,
       operation: new OperationController(health),
     }),
     authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
