@@ -146,7 +146,7 @@ describe('POST /users/batch-info', () => {
     let successful = 0;
     for (let round = 0; round < 6; round += 1) {
       const ids = Array.from({ length: 8 }, (_, index) => `u${round}${index}`);
-      successful += (await batch(ids)).body.metadata.successful;
+      successful += Number((await batch(ids)).body.metadata.successful);
     }
     expect(upstreams.counters().userApi['profile']?.answered['404']).toBeGreaterThan(3);
     expect(successful).toBeGreaterThanOrEqual(46);
