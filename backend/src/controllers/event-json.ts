@@ -1,6 +1,7 @@
 import type { AttemptView, DeliveryView, EventView } from '../types/delivery';
 
-const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+/** ISO 8601 in UTC. */
+export const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
 /** An event as the API shows it: the fields as stored, its standing, and each delivery. */
 export function eventJson({ event, status, deliveries }: EventView): object {
@@ -33,8 +34,30 @@ export function deliveryJson(delivery: DeliveryView): object {
     last_http_status: delivery.lastHttpStatus,
     dead_reason: delivery.deadReason,
     delivered_at: iso(delivery.deliveredAt),
-    payload: JSON.parse(delivery.payload.toString('utf8')) as unknown,
+    payload: payloadJson(delivery.payload),
   };
+}
+
+/** A delivery in a list of deliveries, where it must say whose it is. */
+export function listedDeliveryJson(delivery: DeliveryView): object {
+  return {
+    event_id: delivery.eventId,
+    client_id: delivery.clientId,
+    event_name: delivery.eventName,
+    event_time: iso(delivery.eventTimeSeconds * 1000),
+    created_at: iso(delivery.createdAt),
+    ...deliveryJson(delivery),
+  };
+}
+
+/** A payload that a failing disk has changed need not be JSON any more; it is shown as the text that is left. */
+function payloadJson(payload: Buffer): unknown {
+  const text = payload.toString('utf8');
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
 }
 
 export function attemptJson(attempt: AttemptView): object {

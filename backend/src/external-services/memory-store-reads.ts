@@ -99,8 +99,14 @@ function viewDelivery(delivery: StoredDelivery, { event }: StoredEvent): Deliver
     deadReason: delivery.deadReason,
     createdAt: event.acceptedAt,
     deliveredAt: delivery.deliveredAt,
+    firstTakenAt: firstTakenAt(delivery),
     payload: delivery.payload,
   };
+}
+
+function firstTakenAt({ records }: StoredDelivery): number | null {
+  const taken = records.filter(({ outcome, possibleDuplicate }) => outcome === 'delivered' || possibleDuplicate !== null);
+  return taken.length === 0 ? null : Math.min(...taken.map(({ startedAt }) => startedAt));
 }
 
 function matchesEvent({ event, status, deliveries }: EventView, query: EventQuery): boolean {

@@ -94,6 +94,8 @@ export interface DeliveryView {
   readonly deadReason: DeadReason | null;
   readonly createdAt: number;
   readonly deliveredAt: number | null;
+  /** The start of the first attempt that the destination took, or may have taken (a possible duplicate); null when it certainly never did. */
+  readonly firstTakenAt: number | null;
   readonly payload: Buffer;
 }
 

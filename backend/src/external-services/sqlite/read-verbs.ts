@@ -6,6 +6,12 @@ import { deliveryIdsOf, toAcceptedEvent, toAttemptView, toDeliveryView } from '.
 import type { SqliteConnection } from './sqlite-connection';
 import type { Statement } from './sqlite-driver';
 
+/** Deliveries with what their attempts say of them. */
+const SELECT_DELIVERIES = `
+  SELECT d.*, (SELECT min(a.started_at) FROM attempts AS a
+    WHERE a.delivery_id = d.id AND (a.outcome = 'delivered' OR a.possible_duplicate IS NOT NULL)) AS first_taken_at
+  FROM deliveries AS d WHERE d.id BETWEEN ? AND ? ORDER BY d.id`;
+
 /** Reading what is known by its key. */
 export class ReadVerbs {
   private readonly selectByKey: Statement<EventRow>;
@@ -19,7 +25,7 @@ export class ReadVerbs {
     this.selectByKey = connection.prepare('SELECT * FROM events WHERE event_id = ? AND client_id = ?');
     this.selectByEventId = connection.prepare('SELECT * FROM events WHERE event_id = ? ORDER BY id LIMIT 1');
     this.selectByRow = connection.prepare('SELECT * FROM events WHERE id = ?');
-    this.selectDeliveries = connection.prepare('SELECT * FROM deliveries WHERE id BETWEEN ? AND ? ORDER BY id');
+    this.selectDeliveries = connection.prepare(SELECT_DELIVERIES);
     this.selectAttempts = connection.prepare(`
       SELECT d.destination, a.* FROM attempts AS a CROSS JOIN deliveries AS d ON d.id = a.delivery_id
       WHERE a.delivery_id BETWEEN ? AND ? ORDER BY a.started_at, a.delivery_id, a.number`);

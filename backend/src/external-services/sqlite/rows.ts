@@ -31,6 +31,7 @@ export interface DeliveryRow {
   readonly dead_reason: DeadReason | null;
   readonly last_error: string | null;
   readonly last_http_status: number | null;
+  readonly first_taken_at: number | null;
   readonly payload: Uint8Array;
 }
 
@@ -89,6 +90,7 @@ export function toDeliveryView(row: DeliveryRow, event: AcceptedEvent): Delivery
     deadReason: row.dead_reason,
     createdAt: event.acceptedAt,
     deliveredAt: row.delivered_at,
+    firstTakenAt: row.first_taken_at,
     payload: toBuffer(row.payload),
   };
 }

@@ -54,11 +54,12 @@ export async function attemptDelivery(delivery: ClaimedDelivery, parts: AttemptP
   };
 }
 
+/** A replay of an old event is tried all the same: an operator was told of its age and insisted. */
 function reasonNotToSend(delivery: ClaimedDelivery, { contract }: Destination, now: number): DeadReason | null {
   const checksum = createHash('sha256').update(delivery.payload).digest();
   if (!checksum.equals(delivery.checksum)) return 'payload_corrupt';
   const ageMs = now - delivery.eventTimeSeconds * 1000;
-  return contract.maxAgeMs !== null && ageMs > contract.maxAgeMs ? 'too_old_for_destination' : null;
+  return contract.maxAgeMs !== null && !delivery.isReplay && ageMs > contract.maxAgeMs ? 'too_old_for_destination' : null;
 }
 
 async function send(delivery: ClaimedDelivery, parts: AttemptParts): Promise<Reading> {

@@ -1,0 +1,44 @@
+import { DeliveryController } from '../controllers/delivery-controller';
+import { DestinationController } from '../controllers/destination-controller';
+import type { Destination } from '../interfaces/destination';
+import type { EventStore } from '../interfaces/event-store';
+import type { Runtime } from '../interfaces/runtime';
+import { DeadLetterService } from '../services/delivery/dead-letter-service';
+import type { DeliveryWorker } from '../services/delivery/delivery-worker';
+import { DestinationService } from '../services/delivery/destination-service';
+import * as schemas from '../validation-schemas/operator';
+
+export interface OperatorParts {
+  readonly store: EventStore;
+  readonly runtime: Runtime;
+  readonly worker: DeliveryWorker;
+  readonly destinations: () => readonly Destination[];
+}
+
+export interface OperatorControllers {
+  readonly deliveries: DeliveryController;
+  readonly destinations: DestinationController;
+}
+
+/** The operator's levers: dead letters, destinations, and the record of who did what. */
+export function createOperatorControllers(parts: OperatorParts): OperatorControllers {
+  const { worker } = parts;
+  const { readBody, readQuery } = schemas;
+  const deadLetters = new DeadLetterService({ ...parts, nudge: (destination) => worker.nudge(destination) });
+  const { holds, duplicates } = worker;
+  const destinations = new DestinationService({ ...parts, circuits: () => worker.circuits(), holds, duplicates });
+  return {
+    deliveries: new DeliveryController(deadLetters, {
+      query: (raw) => readQuery(schemas.deliveryQuerySchema, raw),
+      replay: (raw) => readBody(schemas.replaySchema, raw),
+      discard: (raw) => readBody(schemas.discardSchema, raw),
+      eventReplay: (raw) => readBody(schemas.eventReplaySchema, raw),
+      eventDiscard: (raw) => readBody(schemas.eventDiscardSchema, raw),
+    }),
+    destinations: new DestinationController(destinations, {
+      pause: (raw) => readBody(schemas.pauseSchema, raw),
+      resume: (raw) => readBody(schemas.emptySchema, raw),
+      actions: (raw) => readQuery(schemas.actionsQuerySchema, raw),
+    }),
+  };
+}

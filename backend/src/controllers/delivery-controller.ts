@@ -1,0 +1,144 @@
+import type { Request, Response } from 'express';
+
+import { AppError, type FieldError } from '../errors';
+import type {
+  DeadLetterService,
+  DeliveryFilter,
+  EventChoice,
+  ReplayReport,
+} from '../services/delivery/dead-letter-service';
+import { parseRfc3339 } from '../services/events/time';
+import type { Caller } from '../types/auth';
+import type { DeadReason, EventView } from '../types/delivery';
+import type { DeliveryStatus } from '../types/event';
+import { listedDeliveryJson } from './event-json';
+
+/** A filter as it was asked for, validated but for its times. */
+interface FilterInput {
+  readonly status?: DeliveryStatus;
+  readonly destination?: string;
+  readonly event_name?: string;
+  readonly client_id?: string;
+  readonly event_id?: string;
+  readonly dead_reason?: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+interface ChoiceInput {
+  readonly client_id?: string;
+  readonly destination?: string;
+}
+
+/** Readers of what was sent; each throws `validation_failed`. */
+export interface DeliveryReaders {
+  readonly query: (raw: object) => FilterInput & { readonly limit: number; readonly cursor?: string };
+  readonly replay: (raw: unknown) => FilterInput & { readonly dry_run: boolean; readonly force: boolean };
+  readonly discard: (raw: unknown) => FilterInput & { readonly dry_run: boolean; readonly reason: string };
+  readonly eventReplay: (raw: unknown) => ChoiceInput & { readonly force: boolean };
+  readonly eventDiscard: (raw: unknown) => ChoiceInput & { readonly reason: string };
+}
+
+/** HTTP for deliveries and dead letters. */
+export class DeliveryController {
+  constructor(
+    private readonly service: DeadLetterService,
+    private readonly read: DeliveryReaders,
+  ) {}
+
+  readonly list = async (request: Request, response: Response): Promise<void> => {
+    const { limit, cursor, ...filter } = this.read.query(request.query);
+    const query = { ...toFilter(filter), limit, ...(cursor !== undefined && { cursor }) };
+    const { data, nextCursor } = await this.service.list(query);
+    if (nextCursor !== null) {
+      const [path = '', search = ''] = request.originalUrl.split('?', 2);
+      const next = new URLSearchParams(search);
+      next.set('cursor', nextCursor);
+      response.setHeader('Link', `<${path}?${next.toString()}>; rel="next"`);
+    }
+    response.json({ data: data.map(listedDeliveryJson), next_cursor: nextCursor });
+  };
+
+  readonly replay = async (request: Request, response: Response): Promise<void> => {
+    const { dry_run: isDryRun, force, ...input } = this.read.replay(request.body);
+    const status = input.status === 'delivered' ? 'delivered' : 'dead';
+    const filter = { ...toFilter(input), status } as const;
+    const report = await this.service.replay(
+      { filter, isDryRun, force, actor: actorOf(response) },
+      untilGone(response),
+    );
+    response.json(replayJson(report, isDryRun, force));
+  };
+
+  readonly discard = async (request: Request, response: Response): Promise<void> => {
+    const { dry_run: isDryRun, reason, ...input } = this.read.discard(request.body);
+    const asked = { filter: toFilter(input), isDryRun, reason, actor: actorOf(response) };
+    response.json({ dry_run: isDryRun, ...(await this.service.discard(asked, untilGone(response))) });
+  };
+
+  readonly replayEvent = async (request: Request, response: Response): Promise<void> => {
+    const { force, ...input } = this.read.eventReplay(request.body);
+    const { view, replayed } = await this.service.replayEvent(choiceOf(request, response, input), force);
+    response.status(202).json({ ...standingJson(view), replayed });
+  };
+
+  readonly discardEvent = async (request: Request, response: Response): Promise<void> => {
+    const { reason, ...input } = this.read.eventDiscard(request.body);
+    const { view, discarded } = await this.service.discardEvent(choiceOf(request, response, input), reason);
+    response.json({ ...standingJson(view), discarded });
+  };
+}
+
+function actorOf(response: Response): string {
+  return (response.locals['caller'] as Caller).clientId;
+}
+
+/** Aborts when whoever asked is no longer there to read the answer. */
+function untilGone(response: Response): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+function choiceOf(request: Request, response: Response, input: ChoiceInput): EventChoice {
+  const eventId = String(request.params['id']).toLowerCase();
+  return { eventId, clientId: input.client_id, destination: input.destination, actor: actorOf(response) };
+}
+
+function toFilter(input: FilterInput): DeliveryFilter {
+  const errors: FieldError[] = [];
+  const filter = {
+    status: input.status,
+    destination: input.destination,
+    eventName: input.event_name,
+    clientId: input.client_id,
+    eventId: input.event_id,
+    deadReason: input.dead_reason as DeadReason | undefined,
+    from: readTime('from', input.from, errors),
+    to: readTime('to', input.to, errors),
+  };
+  if (errors.length > 0) {
+    throw new AppError('validation_failed', 'The filter has faults; each is named in errors.', { errors });
+  }
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as DeliveryFilter;
+}
+
+function readTime(field: string, value: string | undefined, errors: FieldError[]): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d{1,12}$/.test(value)) return Number(value) * 1000;
+  // A plus in a query means a space to most decoders; the offset that was meant is taken.
+  const read = parseRfc3339(value.replace(/ (?=\d\d:\d\d$)/, '+'));
+  if (!('error' in read)) return read.epochMs;
+  errors.push({ pointer: `/${field}`, detail: `${read.error}; or whole seconds since 1970` });
+  return undefined;
+}
+
+function replayJson({ matched, tooOld, countsTwice, replayed }: ReplayReport, isDryRun: boolean, force: boolean) {
+  const refused = force ? 0 : tooOld + countsTwice;
+  return { dry_run: isDryRun, matched, too_old: tooOld, would_count_twice: countsTwice, refused, replayed };
+}
+
+function standingJson({ event, status, deliveries }: EventView): object {
+  const standings = deliveries.map(({ destination, status: standing }) => ({ destination, status: standing }));
+  return { event_id: event.eventId, status, deliveries: standings };
+}
