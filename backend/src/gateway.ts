@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { createDeliveryWorker } from './composition/compose-delivery';
 import { createHttpServer } from './composition/compose-http';
+import { createOperatorControllers } from './composition/compose-operator';
 import { createUsers } from './composition/compose-users';
 import { SettingsFiles } from './composition/settings-files';
 import type { Config } from './config';
@@ -87,6 +88,9 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   if (config.role !== 'api') {
     started.push(() => worker.stop());
     await worker.start();
+  } else {
+    started.push(() => worker.holds.stop());
+    await worker.holds.start();
   }
 
   const events = new EventService({
@@ -104,18 +108,9 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   const { environment, version } = config;
   const circuits = () => ({ ...worker.circuits(), ...users.circuits() });
   const health = new HealthService({ store, runtime, environment, version, circuits });
-  const server = createHttpServer(config, {
-    runtime,
-    log,
-    store,
-    catalogue,
-    clients,
-    events,
-    stream,
-    users,
-    health,
-    drainMs,
-  });
+  const operator = createOperatorControllers({ store, runtime, worker, destinations: () => destinations.current() });
+  const http = { runtime, log, store, catalogue, clients, events, stream, users, health, operator, drainMs };
+  const server = createHttpServer(config, http);
   const port = await server.start();
   started.push(async () => {
     health.stopping();

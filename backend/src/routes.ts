@@ -1,6 +1,8 @@
 import type { Request, RequestHandler } from 'express';
 
 import type { AuthController } from './controllers/auth-controller';
+import type { DeliveryController } from './controllers/delivery-controller';
+import type { DestinationController } from './controllers/destination-controller';
 import type { EventController } from './controllers/event-controller';
 import type { EventReadController } from './controllers/event-read-controller';
 import type { NdjsonController } from './controllers/ndjson-controller';
@@ -8,7 +10,7 @@ import type { OperationController } from './controllers/operation-controller';
 import type { PointsController } from './controllers/points-controller';
 import type { UserController } from './controllers/user-controller';
 import type { StreamController } from './controllers/stream-controller';
-import { mediaTypeOf, readForm, readJson } from './middleware/read-body';
+import { mediaTypeOf, readForm, readJson, readOptionalJson } from './middleware/read-body';
 import type { Scope } from './types/auth';
 
 /** One row of the table. `scope: 'public'` is said aloud; a row without a scope stops the start. */
@@ -29,6 +31,8 @@ export interface Controllers {
   readonly points: PointsController;
   readonly users: UserController;
   readonly operation: OperationController;
+  readonly deliveries: DeliveryController;
+  readonly destinations: DestinationController;
 }
 
 const KIB = 1024;
@@ -46,7 +50,8 @@ const exceptNdjson =
   };
 
 /** Every route of the gateway. Paths that are fixed stand before those with a parameter. */
-export function routes({ auth, events, ndjson, reading, stream, points, users, operation }: Controllers): Route[] {
+export function routes(controllers: Controllers): Route[] {
+  const { auth, events, ndjson, reading, stream, points, users, operation } = controllers;
   return [
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
     { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
@@ -78,5 +83,23 @@ export function routes({ auth, events, ndjson, reading, stream, points, users, o
     { method: 'get', path: '/users/:id/points', scope: 'users:read', handler: points.get },
     { method: 'get', path: '/events/:id', scope: 'events:read', handler: reading.get },
     { method: 'get', path: '/events/:id/attempts', scope: 'events:read', handler: reading.getAttempts },
+    ...operatorRoutes(controllers),
+  ];
+}
+
+/** The operator's levers. What they post may be without a body. */
+function operatorRoutes({ deliveries, destinations }: Controllers): Route[] {
+  const body = readOptionalJson(BODY_BYTES);
+  const write = { method: 'post', scope: 'ops:write', body } as const;
+  return [
+    { method: 'get', path: '/deliveries', scope: 'ops:read', handler: deliveries.list },
+    { ...write, path: '/deliveries/replay', handler: deliveries.replay },
+    { ...write, path: '/deliveries/discard', handler: deliveries.discard },
+    { ...write, path: '/events/:id/replay', handler: deliveries.replayEvent },
+    { ...write, path: '/events/:id/discard', handler: deliveries.discardEvent },
+    { method: 'get', path: '/destinations', scope: 'ops:read', handler: destinations.list },
+    { ...write, path: '/destinations/:name/pause', handler: destinations.pause },
+    { ...write, path: '/destinations/:name/resume', handler: destinations.resume },
+    { method: 'get', path: '/operator/actions', scope: 'ops:read', handler: destinations.actions },
   ];
 }

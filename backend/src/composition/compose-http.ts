@@ -18,7 +18,7 @@ import { liftBodyDeadline } from '../middleware/body-deadline';
 import { toAppError, toProblem } from '../middleware/handle-error';
 import { readLines } from '../middleware/read-lines';
 import { decodeUtf8, parseStrictJson } from '../middleware/strict-json';
-import { routes } from '../routes';
+import { routes, type Controllers } from '../routes';
 import { AuthService } from '../services/auth/auth-service';
 import type { ClientRegistry } from '../services/auth/client-registry';
 import { FailureLimiter } from '../services/auth/failure-limiter';
@@ -43,13 +43,14 @@ export interface HttpParts {
   readonly users: Users;
   readonly stream: EventStream;
   readonly health: HealthService;
+  readonly operator: Pick<Controllers, 'deliveries' | 'destinations'>;
   /** How long a stop waits for requests in flight. */
   readonly drainMs: number;
 }
 
 /** The HTTP side: tokens, controllers, routes, and the server that listens. */
 export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
-  const { runtime, log, store, catalogue, clients, events, stream, users, health, drainMs } = parts;
+  const { runtime, log, store, catalogue, clients, events, stream, users, health, operator, drainMs } = parts;
   const tokens = createTokens(config, clients, runtime);
   const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
   const problemOf = (error: unknown, requestId: string) => toProblem(toAppError(error), requestId);
@@ -69,6 +70,7 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
       points: new PointsController(new PointsService(store, catalogue)),
       users: users.controller,
       operation: new OperationController(health),
+      ...operator,
     }),
     authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
     trustProxy: config.trustProxy,

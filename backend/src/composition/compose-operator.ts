@@ -3,6 +3,7 @@ import { DestinationController } from '../controllers/destination-controller';
 import type { Destination } from '../interfaces/destination';
 import type { EventStore } from '../interfaces/event-store';
 import type { Runtime } from '../interfaces/runtime';
+import type { Controllers } from '../routes';
 import { DeadLetterService } from '../services/delivery/dead-letter-service';
 import type { DeliveryWorker } from '../services/delivery/delivery-worker';
 import { DestinationService } from '../services/delivery/destination-service';
@@ -15,23 +16,18 @@ export interface OperatorParts {
   readonly destinations: () => readonly Destination[];
 }
 
-export interface OperatorControllers {
-  readonly deliveries: DeliveryController;
-  readonly destinations: DestinationController;
-}
-
 /** The operator's levers: dead letters, destinations, and the record of who did what. */
-export function createOperatorControllers(parts: OperatorParts): OperatorControllers {
+export function createOperatorControllers(parts: OperatorParts): Pick<Controllers, 'deliveries' | 'destinations'> {
   const { worker } = parts;
-  const { readBody, readQuery } = schemas;
+  const { readBody, readFilterBody, readQuery } = schemas;
   const deadLetters = new DeadLetterService({ ...parts, nudge: (destination) => worker.nudge(destination) });
   const { holds, duplicates } = worker;
   const destinations = new DestinationService({ ...parts, circuits: () => worker.circuits(), holds, duplicates });
   return {
     deliveries: new DeliveryController(deadLetters, {
       query: (raw) => readQuery(schemas.deliveryQuerySchema, raw),
-      replay: (raw) => readBody(schemas.replaySchema, raw),
-      discard: (raw) => readBody(schemas.discardSchema, raw),
+      replay: (raw) => readFilterBody(schemas.replaySchema, raw),
+      discard: (raw) => readFilterBody(schemas.discardSchema, raw),
       eventReplay: (raw) => readBody(schemas.eventReplaySchema, raw),
       eventDiscard: (raw) => readBody(schemas.eventDiscardSchema, raw),
     }),

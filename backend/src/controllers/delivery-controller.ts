@@ -112,7 +112,7 @@ function toFilter(input: FilterInput): DeliveryFilter {
     destination: input.destination,
     eventName: input.event_name,
     clientId: input.client_id,
-    eventId: input.event_id,
+    eventId: input.event_id?.toLowerCase(),
     deadReason: input.dead_reason as DeadReason | undefined,
     from: readTime('from', input.from, errors),
     to: readTime('to', input.to, errors),
@@ -120,7 +120,7 @@ function toFilter(input: FilterInput): DeliveryFilter {
   if (errors.length > 0) {
     throw new AppError('validation_failed', 'The filter has faults; each is named in errors.', { errors });
   }
-  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as DeliveryFilter;
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
 }
 
 function readTime(field: string, value: string | undefined, errors: FieldError[]): number | undefined {

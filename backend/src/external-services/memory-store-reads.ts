@@ -105,7 +105,9 @@ function viewDelivery(delivery: StoredDelivery, { event }: StoredEvent): Deliver
 }
 
 function firstTakenAt({ records }: StoredDelivery): number | null {
-  const taken = records.filter(({ outcome, possibleDuplicate }) => outcome === 'delivered' || possibleDuplicate !== null);
+  const taken = records.filter(
+    ({ outcome, possibleDuplicate }) => outcome === 'delivered' || possibleDuplicate !== null,
+  );
   return taken.length === 0 ? null : Math.min(...taken.map(({ startedAt }) => startedAt));
 }
 

@@ -77,6 +77,16 @@ export function readJson(limitBytes: number): RequestHandler {
   return reader('application/json', limitBytes, (text) => parseStrictJson(text));
 }
 
+/** As `readJson`, but a request without a body needs no Content-Type and leaves `request.body` undefined. */
+export function readOptionalJson(limitBytes: number): RequestHandler {
+  const read = readJson(limitBytes);
+  return (request, response, next) => {
+    const { 'content-length': length, 'transfer-encoding': chunked } = request.headers;
+    if (chunked === undefined && (length === undefined || length === '0')) next();
+    else void read(request, response, next);
+  };
+}
+
 /** Reads a form (application/x-www-form-urlencoded) into `request.body`, each field a string; a repeated field is refused (RFC 6749, section 3.2). */
 export function readForm(limitBytes: number): RequestHandler {
   return reader('application/x-www-form-urlencoded', limitBytes, (text) => {

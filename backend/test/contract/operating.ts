@@ -1,8 +1,18 @@
 /* eslint-disable jest/no-export -- a part of the suite that every store runs; it is no test file by itself */
-import type { EventStore } from '../../src/interfaces/event-store';
-import type { Hold } from '../../src/types/delivery';
+import type { EventStore, Settlement } from '../../src/interfaces/event-store';
+import type { ClaimedDelivery, Hold } from '../../src/types/delivery';
 import type { OpenStore } from './event-store-contract';
-import { claimOne, delivered, makeDelivery, makeEvent, rejected, retryable, ROOMY, uuid } from './store-fixtures';
+import {
+  claimOne,
+  delivered,
+  makeDelivery,
+  makeEvent,
+  makeRecord,
+  rejected,
+  retryable,
+  ROOMY,
+  uuid,
+} from './store-fixtures';
 
 const KEY = { eventId: uuid(1), clientId: 'client-a' };
 const STATES = ['pending', 'delivering', 'delivered', 'dead', 'discarded'] as const;
@@ -31,6 +41,24 @@ function describeMoves(open: OpenStore): void {
     expect(await claimOne(store, 1000)).toMatchObject({ attempt: 3, retryUntil: null, isReplay: true });
     expect(await store.attempts(KEY)).toHaveLength(2);
     expect(await store.actions(10)).toMatchObject([{ at: 1000, actor: 'operator', action: 'replay' }]);
+  });
+
+  it('knows since when the destination may have had a delivery', async () => {
+    const store = await open();
+    const firstTakenAt = async () => (await store.find(KEY))?.deliveries[0]?.firstTakenAt;
+    await store.accept([makeEvent()], ROOMY);
+    const settle = async (settlement: (taken: ClaimedDelivery) => Settlement) =>
+      store.settle([settlement(await claimOne(store))]);
+    expect(await firstTakenAt()).toBeNull();
+    await settle((taken) => retryable(taken));
+    expect(await firstTakenAt()).toBeNull();
+    const lost = makeRecord({ startedAt: 400, possibleDuplicate: 'answer_lost' });
+    await settle((taken) => ({ ...retryable(taken), record: { ...lost, number: taken.attempt } }));
+    expect(await firstTakenAt()).toBe(400);
+    const taken = makeRecord({ startedAt: 900, outcome: 'delivered' });
+    await settle((claimed) => ({ ...delivered(claimed), record: { ...taken, number: claimed.attempt } }));
+    expect(await firstTakenAt()).toBe(400);
+    expect((await store.listDeliveries({ limit: 1 })).data[0]?.firstTakenAt).toBe(400);
   });
 
   it('replays a delivered one only when that was asked for', async () => {

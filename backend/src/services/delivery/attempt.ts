@@ -59,7 +59,9 @@ function reasonNotToSend(delivery: ClaimedDelivery, { contract }: Destination, n
   const checksum = createHash('sha256').update(delivery.payload).digest();
   if (!checksum.equals(delivery.checksum)) return 'payload_corrupt';
   const ageMs = now - delivery.eventTimeSeconds * 1000;
-  return contract.maxAgeMs !== null && !delivery.isReplay && ageMs > contract.maxAgeMs ? 'too_old_for_destination' : null;
+  return contract.maxAgeMs !== null && !delivery.isReplay && ageMs > contract.maxAgeMs
+    ? 'too_old_for_destination'
+    : null;
 }
 
 async function send(delivery: ClaimedDelivery, parts: AttemptParts): Promise<Reading> {
