@@ -131,7 +131,7 @@ export function readFilterBody<T>(schema: Joi.ObjectSchema<T>, raw: unknown): T 
 
 function unfolded(raw: unknown): unknown {
   if (typeof raw !== 'object' || raw === null || !('filter' in raw)) return raw;
-  const { filter: inner, ...outer } = raw as { filter: unknown };
+  const { filter: inner, ...outer } = raw;
   if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) {
     throw refusal([{ pointer: '/filter', detail: messages['object.base'] }]);
   }
@@ -141,14 +141,14 @@ function unfolded(raw: unknown): unknown {
 }
 
 function read<T>(schema: Joi.ObjectSchema<T>, raw: unknown, convert: boolean): T {
-  const { error, value } = schema.validate(raw as object, {
+  const result = schema.validate(raw, {
     abortEarly: false,
     convert,
     messages,
     errors: { label: false, wrap: { label: false } },
   });
-  if (error === undefined) return value;
-  throw refusal(error.details.map(({ path, message }) => ({ pointer: `/${path.join('/')}`, detail: message })));
+  if (result.error === undefined) return result.value;
+  throw refusal(result.error.details.map(({ path, message }) => ({ pointer: `/${path.join('/')}`, detail: message })));
 }
 
 function refusal(errors: FieldError[]): AppError {

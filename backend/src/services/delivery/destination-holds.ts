@@ -41,8 +41,9 @@ export class DestinationHolds implements Startable {
     this.listening.get(destination)?.();
     this.circuits.set(destination, circuit);
     this.unauthorized.delete(destination);
+    this.unauthorized.delete(destination);
     const hold = this.of(destination);
-    if (hold !== null && hold.kind !== 'unauthorized') circuit.hold(hold.reason);
+    if (hold !== null) circuit.hold(hold.reason);
     this.listening.set(
       destination,
       circuit.onChange((change) => this.notice(destination, change)),
