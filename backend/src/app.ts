@@ -1,12 +1,15 @@
 import express, { type Express, type RequestHandler } from 'express';
-import helmet from 'helmet';
 
 import { AppError } from './errors';
 import type { Log } from './interfaces/log';
 import type { Runtime } from './interfaces/runtime';
 import { bodyDeadline } from './middleware/body-deadline';
+import { allowOrigins } from './middleware/allow-origins';
 import { handleError } from './middleware/handle-error';
+import type { RequestLimiting } from './middleware/limit-requests';
+import { refuseHeaders } from './middleware/refuse-headers';
 import { requestContext } from './middleware/request-context';
+import { securityHeaders } from './middleware/security-headers';
 import type { Route } from './routes';
 import type { Scope } from './types/auth';
 
@@ -17,13 +20,23 @@ export interface AppParts {
   readonly routes: readonly Route[];
   /** Makes the middleware that lets in only callers with this scope. */
   readonly authenticate: (scope: Scope) => RequestHandler;
+  readonly limiting: RequestLimiting;
+  readonly corsOrigins: readonly string[];
   readonly runtime: Runtime;
   readonly log: Log;
   readonly trustProxy: boolean | number | string;
 }
 
 /** The order in which a request passes through. Never listens. */
-export function createApp({ routes, authenticate, runtime, log, trustProxy }: AppParts): Express {
+export function createApp({
+  routes,
+  authenticate,
+  limiting,
+  corsOrigins,
+  runtime,
+  log,
+  trustProxy,
+}: AppParts): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -31,29 +44,34 @@ export function createApp({ routes, authenticate, runtime, log, trustProxy }: Ap
   app.set('trust proxy', trustProxy);
 
   app.use(requestContext(runtime));
-  app.use(helmet());
+  app.use(securityHeaders());
+  app.use(allowOrigins(corsOrigins));
+  app.use(refuseHeaders);
   app.use(bodyDeadline(BODY_DEADLINE_MS));
   for (const [path, rows] of byPath(routes)) {
     for (const row of rows) {
-      app[row.method](path, ...guards(row, authenticate), row.handler);
+      app[row.method](path, ...guards(row, authenticate, limiting), row.handler);
     }
     app.all(path, refuseMethod(rows));
   }
   app.use(() => {
     throw new AppError('not_found', 'There is nothing at this path.');
   });
+  app.use(limiting.refused);
   app.use(handleError(log));
   return app;
 }
 
-/** Authentication stands before the body is read: who may not come in is not listened to. */
+/** Authentication and limits stand before the body is read: who may not come in is not listened to. */
 function guards(
-  { method, path, scope, body }: Route,
+  { method, path, scope, body, isProbe }: Route,
   authenticate: (scope: Scope) => RequestHandler,
+  { byClient, byAddress }: RequestLimiting,
 ): RequestHandler[] {
   // The table is typed, but a route may come from plain JavaScript or a cast: a missing scope must stop the start.
   if ((scope as string | undefined) === undefined) throw new Error(`${method.toUpperCase()} ${path} declares no scope`);
-  return [...(scope === 'public' ? [] : [authenticate(scope)]), ...(body ? [body] : [])];
+  const unauthenticated = isProbe === true ? [] : [byAddress];
+  return [...(scope === 'public' ? unauthenticated : [authenticate(scope), byClient]), ...(body ? [body] : [])];
 }
 
 function byPath(routes: readonly Route[]): Map<string, Route[]> {

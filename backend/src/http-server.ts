@@ -1,7 +1,8 @@
 import http, { type RequestListener, type ServerResponse } from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net, { type AddressInfo, type Socket } from 'node:net';
 
 import type { Runtime } from './interfaces/runtime';
+import { answerProtocolError } from './middleware/answer-protocol-error';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -10,30 +11,49 @@ export interface HttpServerOptions {
   readonly runtime: Runtime;
   /** After this the connections that still are in use are cut. */
   readonly stopTimeoutMs: number;
+  /** Many clients then share one address: it is not held to its share of the connections. */
+  readonly isBehindProxy: boolean;
 }
 
 /** Idle keep-alive connections get this long to bring one more request, which is answered with `Connection: close`, before they are closed under the client. */
 const IDLE_GRACE_MS = 300;
 
+/** Open connections, in all and from one address: who opens more is cut off, the others are not. */
+const SOCKETS_MAX = 10_000;
+const SOCKETS_PER_ADDRESS_MAX = 2_500;
+
+const PROTOCOL = {
+  keepAliveTimeout: 65_000,
+  headersTimeout: 10_000,
+  // A stream of events may take hours; middleware/body-deadline.ts limits all other bodies.
+  requestTimeout: 0,
+  // How often the timeout of headers is looked after: with node's default of 30 s they could take 40.
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 16 * 1024,
+  // Refused by us, in the form of every other error.
+  requireHostHeader: false,
+};
+
 /** Listens, and stops without cutting anyone off: no new connections, every answer from then on closes its own, idle ones go last. */
 export class HttpServer {
   private readonly server: http.Server;
   private readonly open = new Set<ServerResponse>();
+  private readonly socketsOf = new Map<string, number>();
   private isStopping = false;
 
   constructor(
     listener: RequestListener,
     private readonly options: HttpServerOptions,
   ) {
-    this.server = http.createServer(
-      { keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 0 },
-      (request, response) => {
-        if (this.isStopping) response.setHeader('Connection', 'close');
-        this.open.add(response);
-        response.once('close', () => this.open.delete(response));
-        listener(request, response);
-      },
-    );
+    this.server = http.createServer(PROTOCOL, (request, response) => {
+      if (this.isStopping) response.setHeader('Connection', 'close');
+      this.open.add(response);
+      response.once('close', () => this.open.delete(response));
+      listener(request, response);
+    });
+    this.server.maxConnections = SOCKETS_MAX;
+    this.server.on('connection', (socket: Socket) => this.countSocket(socket));
+    this.server.on('clientError', answerProtocolError);
   }
 
   /** Resolves with the port once connections are taken. Rejects with node's error (`EADDRINUSE`, `EACCES`). */
@@ -44,6 +64,22 @@ export class HttpServer {
         this.server.off('error', reject);
         resolve((this.server.address() as AddressInfo).port);
       });
+    });
+  }
+
+  private countSocket(socket: Socket): void {
+    const address = socket.remoteAddress;
+    if (this.options.isBehindProxy || address === undefined) return;
+    const count = (this.socketsOf.get(address) ?? 0) + 1;
+    if (count > SOCKETS_PER_ADDRESS_MAX) {
+      socket.destroy();
+      return;
+    }
+    this.socketsOf.set(address, count);
+    socket.once('close', () => {
+      const left = (this.socketsOf.get(address) ?? 1) - 1;
+      if (left === 0) this.socketsOf.delete(address);
+      else this.socketsOf.set(address, left);
     });
   }
 

@@ -19,6 +19,8 @@ export interface Route {
   readonly path: string;
   readonly scope: Scope | 'public';
   readonly body?: RequestHandler;
+  /** Asked by whoever watches the process: answered however many ask and however busy it is. */
+  readonly isProbe?: true;
   readonly handler: RequestHandler;
 }
 
@@ -55,8 +57,8 @@ export function routes(controllers: Controllers): Route[] {
   return [
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
     { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
-    { method: 'get', path: '/health', scope: 'public', handler: operation.getHealth },
-    { method: 'get', path: '/ready', scope: 'public', handler: operation.getReady },
+    { method: 'get', path: '/health', scope: 'public', isProbe: true, handler: operation.getHealth },
+    { method: 'get', path: '/ready', scope: 'public', isProbe: true, handler: operation.getReady },
     { method: 'get', path: '/version', scope: 'public', handler: operation.getVersion },
     { method: 'post', path: '/events', scope: 'events:write', body: readJson(BODY_BYTES), handler: events.post },
     {

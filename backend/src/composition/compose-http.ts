@@ -16,12 +16,15 @@ import type { Runtime } from '../interfaces/runtime';
 import { authenticate } from '../middleware/authenticate';
 import { liftBodyDeadline } from '../middleware/body-deadline';
 import { toAppError, toProblem } from '../middleware/handle-error';
+import { limitRequests, type RequestLimiting } from '../middleware/limit-requests';
 import { readLines } from '../middleware/read-lines';
 import { decodeUtf8, parseStrictJson } from '../middleware/strict-json';
 import { routes, type Controllers } from '../routes';
+import { addressGroup } from '../services/auth/address-group';
 import { AuthService } from '../services/auth/auth-service';
 import type { ClientRegistry } from '../services/auth/client-registry';
 import { FailureLimiter } from '../services/auth/failure-limiter';
+import { RequestLimits } from '../services/auth/request-limits';
 import { TokenService } from '../services/auth/token-service';
 import type { Catalogue } from '../services/events/catalogue';
 import type { EventService } from '../services/events/event-service';
@@ -73,11 +76,22 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
       ...operator,
     }),
     authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
+    limiting: createLimiting(config, runtime),
+    corsOrigins: config.corsOrigins,
     trustProxy: config.trustProxy,
     runtime,
     log,
   });
-  return new HttpServer(app, { host: config.host, port: config.port, runtime, stopTimeoutMs: drainMs });
+  const { host, port, trustProxy } = config;
+  return new HttpServer(app, { host, port, runtime, stopTimeoutMs: drainMs, isBehindProxy: trustProxy !== false });
+}
+
+/** So many requests of one client or address may be open at a time. */
+const OPEN_REQUESTS_MAX = 1_024;
+
+function createLimiting({ rateLimitPerMinute: perMinute }: Config, runtime: Runtime): RequestLimiting {
+  const limits = new RequestLimits(runtime, { perMinute, openMax: OPEN_REQUESTS_MAX });
+  return limitRequests({ perMinute, limitOf: (key) => limits.of(key), addressGroup });
 }
 
 function createTokens(config: Config, clients: ClientRegistry, runtime: Runtime): TokenService {

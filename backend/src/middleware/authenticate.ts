@@ -7,19 +7,19 @@ const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
 
 /**
  * Lets in only a caller whose token has the scope, and puts it into `response.locals.caller` (RFC 6750: 400 for a header sent twice,
- * 401 without a valid token, 403 without the scope).
+ * 401 without a valid token, 403 without the scope). A caller without the scope stands there too: its requests are counted as its own.
  */
 export function authenticate(verify: (token: string) => TokenVerdict, scope: Scope): RequestHandler {
   return (request, response, next) => {
     const verdict = verify(bearerToken(request));
     if (verdict.kind === 'invalid') throw refusal('invalid_token', verdict.reason);
     const { caller } = verdict;
+    response.locals['caller'] = caller;
     if (!caller.scopes.includes(scope)) {
       throw new AppError('insufficient_scope', `This needs the scope ${scope}, which the token does not have.`, {
         headers: { 'WWW-Authenticate': `${REALM}, error="insufficient_scope", scope="${scope}"` },
       });
     }
-    response.locals['caller'] = caller;
     next();
   };
 }
@@ -44,7 +44,8 @@ function bearerToken(request: Request): string {
 function countHeaders({ rawHeaders }: Request, name: string): number {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() === name) count += 1;
+    const given = rawHeaders[index];
+    if (given?.length === name.length && given.toLowerCase() === name) count += 1;
   }
   return count;
 }

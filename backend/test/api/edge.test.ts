@@ -133,6 +133,8 @@ test('a route that declares no scope stops the start', () => {
     createApp({
       routes: [route],
       authenticate: () => () => undefined,
+      limiting: { byClient: () => undefined, byAddress: () => undefined, refused: () => undefined },
+      corsOrigins: [],
       runtime: {} as never,
       log: {} as never,
       trustProxy: false,

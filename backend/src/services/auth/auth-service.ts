@@ -1,5 +1,6 @@
 import type { Log } from '../../interfaces/log';
 import type { Client, Scope } from '../../types/auth';
+import { addressGroup } from './address-group';
 import type { ClientRegistry } from './client-registry';
 import type { FailureLimiter } from './failure-limiter';
 import { isScope } from './token-claims';
@@ -37,8 +38,9 @@ export interface AuthServiceParts {
 export class AuthService {
   constructor(private readonly parts: AuthServiceParts) {}
 
-  grant({ clientId, clientSecret, address, scope }: GrantRequest): Grant {
+  grant({ clientId, clientSecret, scope, ...request }: GrantRequest): Grant {
     const { clients, tokens, failures, log } = this.parts;
+    const address = addressGroup(request.address);
     const countedId = clientId.slice(0, CLIENT_ID_MAX);
     const retryAfterSeconds = failures.retryAfterSeconds(countedId, address);
     if (retryAfterSeconds !== null) return { kind: 'limited', retryAfterSeconds };

@@ -50,6 +50,17 @@ export class Gcra {
     return 0;
   }
 
+  /** How many `tryTake` would let through at once now. */
+  remaining(): number {
+    if (this.pausedUntil > this.runtime.monotonic()) return 0;
+    return Math.max(0, Math.floor(this.burst - this.fullAfterMs() / this.intervalMs + roundingMs));
+  }
+
+  /** After how many milliseconds without a take the whole burst is there again. */
+  fullAfterMs(): number {
+    return Math.max(0, this.theoreticalArrival - this.runtime.monotonic());
+  }
+
   /** Resolves when it is the caller's turn, first come first served. Rejects with the signal's reason, and then has taken nothing. */
   async take(signal?: AbortSignal): Promise<void> {
     await this.line.run(async () => {
