@@ -143,7 +143,8 @@ export const SETTING_GROUPS = {
       name: 'EVENT_MAX_AGE_MS',
       rule: whole({ unit: 'ms', min: MINUTE, max: 90 * DAY }),
       fallback: 7 * DAY,
-      meaning: 'How long ago an event may have happened. Repeats are recognised for this long and a day.',
+      meaning:
+        'How long ago an event may have happened. Repeats are recognised for this long and a day, or for `RETENTION_MS`.',
     }),
     eventMaxAheadMs: setting({
       name: 'EVENT_MAX_AHEAD_MS',
@@ -166,6 +167,14 @@ export const SETTING_GROUPS = {
       fallback: { scheme: 'memory' } as const,
       shownDefault: '`memory:`',
       meaning: 'Where answers of upstreams are cached. It never holds anything that may not be lost.',
+    }),
+    retentionMs: setting<number | null>({
+      name: 'RETENTION_MS',
+      rule: whole({ unit: 'ms', min: DAY, max: 3650 * DAY }),
+      fallback: null,
+      shownDefault: '`EVENT_MAX_AGE_MS` and a day more',
+      meaning:
+        'For how long an event that has no open delivery is kept, dead letters too, and its repeats are recognised. Not less than the default.',
     }),
     backlogMax: setting({
       name: 'BACKLOG_MAX',

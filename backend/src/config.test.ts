@@ -230,6 +230,7 @@ describe('a wrong setting', () => {
 
 describe('relations', () => {
   it.each([
+    [{ RETENTION_MS: '691199999' }, 'RETENTION_MS was 691199999; it must be at least .* 691200000'],
     [{ ATTEMPT_TIMEOUT_MS: '10000', LEASE_MS: '10999' }, 'LEASE_MS was 10999; it must be at least .* 11000'],
     [{ PORT: '4000', METRICS_PORT: '4000' }, 'METRICS_PORT was 4000; it must differ'],
     [{ ADEVENTSX_URL: 'http://x/' }, 'ADEVENTSX_API_KEY was not set'],

@@ -15,8 +15,9 @@ type Values = { -readonly [K in keyof Settings]: Settings[K] extends Setting<inf
 
 /** What the process runs by. Paths are absolute, times in milliseconds, what is not set is null. */
 export type Config = Readonly<
-  Omit<Values, 'jwtSecrets' | 'host' | 'clientsFile' | 'eventsFile'> & {
+  Omit<Values, 'jwtSecrets' | 'host' | 'retentionMs' | 'clientsFile' | 'eventsFile'> & {
     host: string;
+    retentionMs: number;
     clientsFile: string;
     eventsFile: string;
     isProduction: boolean;
@@ -45,6 +46,7 @@ export class ConfigError extends Error {
 
 /** What separates the end of an attempt from the end of its lease: time to record what came of it. */
 const LEASE_MARGIN_MS = 1000;
+const DAY_MS = 86_400_000;
 
 const settings: readonly [string, Setting<unknown>][] = Object.values(SETTING_GROUPS).flatMap((group) =>
   Object.entries<Setting<unknown>>(group),
@@ -83,6 +85,10 @@ function relationFaults(v: Values, isProduction: boolean): string[] {
     v.leaseMs < leastLeaseMs,
     `LEASE_MS was ${v.leaseMs}; it must be at least ATTEMPT_TIMEOUT_MS and ${LEASE_MARGIN_MS} more, here ${leastLeaseMs}, or an attempt could outlive its lease and be sent twice.`,
   );
+  refuse(
+    v.retentionMs !== null && v.retentionMs < v.eventMaxAgeMs + DAY_MS,
+    `RETENTION_MS was ${String(v.retentionMs)}; it must be at least EVENT_MAX_AGE_MS and a day more, here ${v.eventMaxAgeMs + DAY_MS}, or a late repeat would count as new.`,
+  );
   refuse(v.port !== 0 && v.port === v.metricsPort, `METRICS_PORT was ${v.port}; it must differ from PORT.`);
   refuse(
     typeof v.adeventsxUrl === 'string' && v.adeventsxApiKey === null,
@@ -110,6 +116,7 @@ export function loadConfig(environment: Environment = process.env): Config {
   return Object.freeze({
     ...rest,
     store: { ...rest.store, path: resolve(rest.store.path) },
+    retentionMs: rest.retentionMs ?? rest.eventMaxAgeMs + DAY_MS,
     host: rest.host ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
     clientsFile: rest.clientsFile ?? join(packageRoot(), 'config', 'clients.yml'),
     eventsFile: rest.eventsFile ?? join(packageRoot(), 'config', 'events.yml'),

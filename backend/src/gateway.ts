@@ -1,12 +1,10 @@
-import { join } from 'node:path';
-
 import { createDeliveryWorker } from './composition/compose-delivery';
 import { createHttpServer } from './composition/compose-http';
 import { createOperatorControllers } from './composition/compose-operator';
 import { createUsers } from './composition/compose-users';
+import { createRetention, openStore } from './composition/compose-store';
 import { SettingsFiles } from './composition/settings-files';
 import type { Config } from './config';
-import { openThreadedEventStore } from './external-services/sqlite/threaded-event-store';
 import { systemRuntime } from './external-services/system-runtime';
 import type { EventStore } from './interfaces/event-store';
 import type { Log } from './interfaces/log';
@@ -76,7 +74,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   const files = await SettingsFiles.read(config, runtime);
   const { catalogue, clients, destinations } = files;
 
-  const store = await (parts.openStore ?? (() => openStore(config, log)))();
+  const store = await openStore(config, parts);
   started.push(() => store.close());
 
   let reloading = Promise.resolve();
@@ -88,6 +86,9 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   if (config.role !== 'api') {
     started.push(() => worker.stop());
     await worker.start();
+    const retention = createRetention(config, store, runtime, log);
+    started.push(() => retention.stop());
+    await retention.start();
   } else {
     started.push(() => worker.holds.stop());
     await worker.holds.start();
@@ -127,9 +128,4 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     return reloaded;
   };
   return { url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${String(port)}`, reload };
-}
-
-function openStore(config: Config, log: Log): Promise<EventStore> {
-  const migrationsDir = join(config.migrationsFolder, 'sqlite');
-  return openThreadedEventStore({ path: config.store.path, migrationsDir, log });
 }
