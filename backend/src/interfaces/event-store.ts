@@ -31,7 +31,7 @@ export type AcceptResult =
   | { readonly kind: 'duplicate'; readonly status: EventStatus; readonly deliveries: readonly DeliveryStanding[] }
   /** The same id is stored with other content. */
   | { readonly kind: 'conflict'; readonly stored: AcceptedEvent }
-  /** The backlog limit would be passed; nothing of this event is stored. */
+  /** There would be more open deliveries (pending or delivering) than the backlog limit; nothing of this event is stored. */
   | { readonly kind: 'full' };
 
 export interface ClaimRequest {
@@ -86,7 +86,7 @@ export interface EventQuery {
   readonly fromSeconds?: number;
   readonly toSeconds?: number;
   readonly limit: number;
-  /** From the previous page; opaque to every caller. */
+  /** From the previous page; opaque to every caller. One that no page of this list gave is an AppError `validation_failed`. */
   readonly cursor?: string;
 }
 
@@ -104,6 +104,7 @@ export interface DeliveryQuery {
   readonly cursor?: string;
 }
 
+/** A page may be shorter than its limit, even empty, and not be the last: one that finds little is cut so that it costs little. */
 export interface Page<T> {
   readonly data: readonly T[];
   /** Null on the last page. */
@@ -163,7 +164,8 @@ export interface EventStore {
   /**
    * Commits any number of events with their idempotency record, deliveries and points in one transaction. The unique
    * constraint on (client, event id) decides what is new; two equal ids in one call are one event and a duplicate.
-   * An event that is not `inserted` changes nothing.
+   * An event that is not `inserted` changes nothing. A text with U+0000 or a lone surrogate, a number that is no safe integer,
+   * two deliveries for one destination or over 100 of them throw and refuse the whole call: validation keeps them out.
    */
   accept(events: readonly NewEvent[], limits: { readonly backlogMax: number }): Promise<AcceptResult[]>;
   /**
@@ -173,6 +175,7 @@ export interface EventStore {
   claimDue(request: ClaimRequest): Promise<ClaimResult>;
   /** Records attempts and moves their deliveries on, all in one transaction, each only past its fence. */
   settle(settlements: readonly Settlement[]): Promise<SettleResult[]>;
+  /** Where several clients have the id and none is named: the event that was accepted first. */
   find(key: EventKey): Promise<EventView | null>;
   /** Newest accepted first. */
   list(query: EventQuery): Promise<Page<EventView>>;
@@ -180,9 +183,12 @@ export interface EventStore {
   listDeliveries(query: DeliveryQuery): Promise<Page<DeliveryView>>;
   /** Every recorded attempt of the event's deliveries, oldest first; null when there is no such event. */
   attempts(key: EventKey): Promise<AttemptView[] | null>;
-  /** Back to pending, due at once, with a raised attempt limit and a new retry period; numbers go on. Returns how many moved. */
+  /**
+   * Back to pending, due at once, with a raised attempt limit and a new retry period; numbers go on. Recorded as the
+   * actor's action when any moved. Returns how many moved.
+   */
   replay(command: ReplayCommand): Promise<number>;
-  /** `dead → discarded`. Returns how many moved. */
+  /** `dead → discarded`, recorded as the actor's action when any moved. Returns how many moved. */
   discard(command: DiscardCommand): Promise<number>;
   /** What this user has done, by event name. Cost is in the number of names, not of events. */
   points(userId: string): Promise<PointsCount[]>;
@@ -193,7 +199,10 @@ export interface EventStore {
   /** Newest first. */
   actions(limit: number): Promise<OperatorAction[]>;
   recordAction(action: OperatorAction): Promise<void>;
-  /** Returns how many events went. Their points stay counted. */
+  /**
+   * Returns how many events went. Their points stay counted. A call may pass over a bounded number of old events that must stay
+   * and go on from there in the next; 0 does not promise that nothing is left.
+   */
   prune(command: PruneCommand): Promise<number>;
   /** Reads everything and checks it: checksums, states, points and counts against the rows. Yields each fault. */
   verify(onProgress?: (checkedEvents: number) => void): AsyncIterable<StoreFault>;

@@ -39,7 +39,10 @@ const accept: fc.Arbitrary<Step> = fc
   );
 
 const claim: fc.Arbitrary<Step> = fc
-  .record({ destination, limit: small, leaseMs: fc.integer({ min: 1, max: 20 }) })
+  .record(
+    { destination, limit: small, leaseMs: fc.integer({ min: 1, max: 20 }), replayLimit: small },
+    { requiredKeys: ['destination', 'limit', 'leaseMs'] },
+  )
   .map((request) => (store, now) => store.claimDue({ ...request, now }));
 
 const settle: fc.Arbitrary<Step> = fc

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { openConnection } from '../../src/external-services/sqlite/sqlite-connection';
 import { migrate, shippedMigrations } from '../../src/external-services/sqlite/sqlite-migrations';
 import { systemRuntime } from '../../src/external-services/system-runtime';
+import type { MigratorArguments } from './dying-migrator';
 import { makeEvent, ROOMY } from './store-fixtures';
 import { newFolder, newPath, openStore, removeFiles, silentLog } from './sqlite-files';
 
@@ -72,8 +73,9 @@ describe('migrations', () => {
   it('go on after the process was killed in the middle of one', async () => {
     const path = newPath();
     const deadly = folderOf({ '0001-one.sql': ONE, '0002-two.sql': `${TWO} SELECT die();` });
+    const args: MigratorArguments = [path, deadly];
     const migrator = join(__dirname, 'dying-migrator.ts');
-    const child = spawn(process.execPath, ['--import', 'tsx', migrator, path, deadly], { stdio: 'ignore' });
+    const child = spawn(process.execPath, ['--import', 'tsx', migrator, ...args], { stdio: 'ignore' });
     expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
     await withConnection(path, (run, read) => {
       expect(read(TABLES)).toEqual([['one'], ['schema_migrations']]);

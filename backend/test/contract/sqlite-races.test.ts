@@ -14,6 +14,7 @@ import {
   ROOMY,
 } from './store-fixtures';
 import { newPath, openStore, removeFiles } from './sqlite-files';
+import type { Won } from './store-racer';
 
 afterEach(removeFiles);
 
@@ -55,12 +56,6 @@ describe('two stores on one file', () => {
     await expectNoFaults(first);
   });
 });
-
-interface Won {
-  readonly inserted: string[];
-  readonly duplicates: number;
-  readonly delivered: number[];
-}
 
 describe('processes on one file', () => {
   const racer = join(__dirname, 'store-racer.ts');

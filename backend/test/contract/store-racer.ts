@@ -3,6 +3,13 @@ import { systemRuntime } from '../../src/external-services/system-runtime';
 import { claim, delivered, makeEvents, ROOMY } from './store-fixtures';
 import { silentLog } from './sqlite-files';
 
+/** What a racer won, as it reports at its end. */
+export interface Won {
+  readonly inserted: string[];
+  duplicates: number;
+  readonly delivered: number[];
+}
+
 /**
  * One process of a race, started by sqlite-races.test.ts: accepts the same events as its rivals, then delivers what it can get,
  * and says in one line of JSON what it won.
@@ -11,7 +18,7 @@ async function race(path: string, count: number): Promise<void> {
   const store = await openSqliteEventStore({ path, log: silentLog, runtime: systemRuntime, busyTimeoutMs: 20_000 });
   process.send?.('ready');
   await new Promise((resolve) => process.once('message', resolve));
-  const won = { inserted: [] as string[], duplicates: 0, delivered: [] as number[] };
+  const won: Won = { inserted: [], duplicates: 0, delivered: [] };
   const events = makeEvents(count);
   for (let start = 0; start < count; start += 3) {
     const group = events.slice(start, start + 3);

@@ -29,7 +29,7 @@ interface LaneStatements {
   readonly walked: NamedStatement<{ rows: number; lowest: number | null }>;
 }
 
-/** A lane with more rows than this is not narrow. */
+/** A lane with as many rows as this is not narrow: walking it to its end is more than one page should cost. */
 const NARROW_ROWS = 1000;
 const MIN_WALK_ROWS = 100;
 
@@ -37,7 +37,8 @@ export class LaneReader<Kind extends string> {
   private readonly statements = new Map<Kind, LaneStatements>();
 
   /**
-   * `lanes` gives the ids of a lane, newest first, under :before and :key; `matching` wraps such a select in the filters.
+   * `lanes` gives the ids of a lane, newest first, under :before and :key; a lane that is merged with many others stops at
+   * :above too, where the others have filled the page. `matching` wraps such a select in the filters.
    * At most about `walkRows` rows are looked at for one page.
    */
   constructor(
@@ -50,9 +51,9 @@ export class LaneReader<Kind extends string> {
   /** The lane with the fewest rows if it is narrow; null when all are wide. Within the caller's transaction. */
   narrowest(lanes: readonly Lane<Kind>[], parameters: Parameters): Lane<Kind> | null {
     let narrowest: Lane<Kind> | null = null;
-    let fewest = NARROW_ROWS;
+    let fewest = Math.min(NARROW_ROWS, this.walkRows);
     for (const lane of lanes) {
-      const { rows } = this.walk(lane, parameters, Number.MAX_SAFE_INTEGER, NARROW_ROWS);
+      const { rows } = this.walk(lane, { ...parameters, before: Number.MAX_SAFE_INTEGER, above: 0 }, fewest);
       if (rows < fewest) [narrowest, fewest] = [lane, rows];
     }
     return narrowest;
@@ -64,16 +65,18 @@ export class LaneReader<Kind extends string> {
     let completeDownTo = 0;
     let remaining = this.walkRows;
     for (const lane of lanes) {
-      const lastOfPage = found[limit] ?? 0;
-      if (lane.head < Math.max(completeDownTo, lastOfPage)) break;
+      // What this page can still take from here on lies above: below, it is full or cut.
+      const above = Math.max(completeDownTo, found[limit] ?? 0);
+      if (lane.head <= above) break;
+      const range = { ...parameters, before, above };
       const budget = Math.max(Math.min(MIN_WALK_ROWS, this.walkRows), remaining);
-      const ids = this.matchesOf(lane, parameters, before, budget, limit + 1);
+      const ids = this.matchesOf(lane, range, budget, limit + 1);
       found = [...new Set([...found, ...ids])].sort((a, b) => b - a).slice(0, limit + 1);
       if (ids.length > limit) {
         completeDownTo = Math.max(completeDownTo, ids.at(-1) ?? 0);
         remaining -= ids.length;
       } else {
-        const { rows, lowest } = this.walk(lane, parameters, before, budget);
+        const { rows, lowest } = this.walk(lane, range, budget);
         if (rows === budget) completeDownTo = Math.max(completeDownTo, lowest ?? 0);
         remaining -= rows;
       }
@@ -83,13 +86,13 @@ export class LaneReader<Kind extends string> {
     return { ids: complete, next: completeDownTo > 0 ? completeDownTo : null };
   }
 
-  private matchesOf(lane: Lane<Kind>, parameters: Parameters, before: number, walk: number, limit: number): number[] {
+  private matchesOf(lane: Lane<Kind>, range: Parameters, walk: number, limit: number): number[] {
     const { matching } = this.statementsOf(lane.kind);
-    return matching.all({ ...parameters, key: lane.key, before, walk, limit }).map(({ id }) => id);
+    return matching.all({ ...range, key: lane.key, walk, limit }).map(({ id }) => id);
   }
 
-  private walk(lane: Lane<Kind>, parameters: Parameters, before: number, walk: number) {
-    const [end] = this.statementsOf(lane.kind).walked.all({ ...parameters, key: lane.key, before, walk });
+  private walk(lane: Lane<Kind>, range: Parameters, walk: number) {
+    const [end] = this.statementsOf(lane.kind).walked.all({ ...range, key: lane.key, walk });
     return end ?? { rows: 0, lowest: null };
   }
 

@@ -15,7 +15,7 @@ export const EVENT_LANES: Readonly<Record<EventLaneKind, string>> = {
   client: `SELECT id FROM events INDEXED BY events_by_client WHERE client_id = :key AND id < :before ORDER BY id DESC`,
   stored: `SELECT id FROM events INDEXED BY events_stored WHERE delivery_count = 0 AND id < :before ORDER BY id DESC`,
   hour: `SELECT id FROM events INDEXED BY events_by_hour WHERE event_time_seconds / 3600 = :key AND id < :before
-    AND event_time_seconds BETWEEN :from AND :to ORDER BY id DESC`,
+    AND id > :above AND event_time_seconds BETWEEN :from AND :to ORDER BY id DESC`,
   open: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_open
     WHERE d.due_at IS NOT NULL AND d.id < :before * 100 ORDER BY d.id DESC`,
   dead: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_ended_badly

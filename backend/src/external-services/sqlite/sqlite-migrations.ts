@@ -45,7 +45,7 @@ export function migrate(connection: SqliteConnection, folder: string, log: Log):
 }
 
 /** The migrations in a folder, in order. Throws when a name does not fit or a number is missing or taken twice. */
-export function readMigrations(folder: string): Migration[] {
+function readMigrations(folder: string): Migration[] {
   const names = readdirSync(folder).filter((name) => name.endsWith('.sql'));
   names.sort();
   return names.map((name, index) => {
