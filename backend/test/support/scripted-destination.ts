@@ -62,6 +62,8 @@ export class ScriptedDestination implements Destination {
     return this.answering(parcels, this.calls.length - 1, signal);
   }
 
+  itemStatuses?: (body: Buffer, parcels: readonly Parcel[]) => readonly (number | null)[] | null;
+
   isAccepted(): boolean {
     return true;
   }

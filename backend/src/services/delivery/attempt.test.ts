@@ -4,7 +4,8 @@ import { ScriptedDestination } from '../../../test/support/scripted-destination'
 import type { ClaimedDelivery } from '../../types/delivery';
 import { systemRuntime } from '../../external-services/system-runtime';
 import { Circuit } from '../resilience/circuit';
-import { attemptDelivery } from './attempt';
+import { attemptDeliveries } from './attempt';
+import { Pace } from './pace';
 
 const payload = Buffer.from('{"id":"1"}');
 const delivery: ClaimedDelivery = {
@@ -29,19 +30,20 @@ test('an adapter that throws is a failed attempt, and no more than that', async 
     throw new TypeError('a defect');
   };
   const circuit = new Circuit(systemRuntime);
-  const settlement = await attemptDelivery(delivery, {
+  const [settlement] = await attemptDeliveries([delivery], {
     destination,
     circuit,
     runtime: systemRuntime,
     schedule: { baseMs: 1_000, maxMs: 2_000, forMs: 60_000 },
     attemptTimeoutMs: 1_000,
-    ended: new AbortController(),
+    pace: new Pace(systemRuntime, destination),
+    cut: new AbortController().signal,
   });
-  expect(settlement.record).toMatchObject({
+  expect(settlement?.record).toMatchObject({
     outcome: 'retryable',
     error: 'adapter_failed',
     possibleDuplicate: 'answer_lost',
   });
-  expect(settlement.next).toMatchObject({ status: 'pending', burnsAttempt: true });
+  expect(settlement?.next).toMatchObject({ status: 'pending', burnsAttempt: true });
   expect(circuit.snapshot().failures).toBe(1);
 });

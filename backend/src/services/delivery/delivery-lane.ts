@@ -6,8 +6,10 @@ import type { Startable } from '../../interfaces/startable';
 import type { ClaimedDelivery } from '../../types/delivery';
 import type { EventFeed } from '../events/event-feed';
 import type { Circuit } from '../resilience/circuit';
-import { attemptDelivery } from './attempt';
+import { attemptDeliveries, passOver } from './attempt';
+import { groupForCalls } from './grouping';
 import type { OutcomeRecorder } from './outcome-recorder';
+import { Pace } from './pace';
 import type { PossibleDuplicates } from './possible-duplicates';
 import type { RetrySchedule } from './schedule';
 
@@ -35,10 +37,14 @@ export interface DeliveryLaneParts {
 const POLL_MS = 1_000;
 const STORE_PAUSE_MS = 500;
 
-/** Sends the deliveries of one destination. Invariant: at most `concurrency` are in flight, and each one only under its lease. */
+/** One claim takes at most so many, so that no commit of the store lasts long. */
+const CLAIM_MAX = 1_000;
+
+/** Sends the deliveries of one destination. Invariant: at most `concurrency` calls are in flight, and each delivery only under its lease. */
 export class DeliveryLane implements Startable {
   private readonly inFlight = new Set<Promise<void>>();
-  private readonly attempts = new Set<AbortController>();
+  private readonly cut = new AbortController();
+  private readonly pace: Pace;
   private loop: Promise<void> | null = null;
   private isStopping = false;
   private isWoken = false;
@@ -46,7 +52,13 @@ export class DeliveryLane implements Startable {
   private endWait: () => void = () => undefined;
   private replaysInFlight = 0;
 
-  constructor(private readonly parts: DeliveryLaneParts) {}
+  /** At most this many deliveries in one call; less than the contract allows while splitting a batch takes longer than a lease. */
+  private maxBatch: number;
+
+  constructor(private readonly parts: DeliveryLaneParts) {
+    this.pace = new Pace(parts.runtime, parts.destination);
+    this.maxBatch = parts.destination.contract.maxBatch;
+  }
 
   start(): Promise<void> {
     this.parts.circuit.onChange((change) => {
@@ -68,13 +80,9 @@ export class DeliveryLane implements Startable {
     this.isStopping = true;
     this.nudge();
     await this.loop;
-    const cancelTimer = this.parts.runtime.after(patienceMs, () => this.endAttempts());
+    const cancelTimer = this.parts.runtime.after(patienceMs, () => this.cut.abort('shutdown'));
     await Promise.all(this.inFlight);
     cancelTimer();
-  }
-
-  private endAttempts(): void {
-    for (const ended of this.attempts) ended.abort('shutdown');
   }
 
   private async run(): Promise<void> {
@@ -88,10 +96,10 @@ export class DeliveryLane implements Startable {
           await this.wait(STORE_PAUSE_MS);
           continue;
         }
-        for (const delivery of result.claimed) this.begin(delivery);
+        this.beginAll(result.claimed);
         this.mayHaveMore = result.claimed.length === room;
         if (result.nextDueAt !== null) waitMs = Math.min(waitMs, result.nextDueAt - this.parts.runtime.now());
-      }
+      } else if (this.pace.callsNow() === 0) waitMs = Math.min(waitMs, this.pace.waitMs());
       await this.wait(Math.min(waitMs, this.circuitWaitMs()));
       // Attempts that end together are settled together, and their places are filled by one claim.
       await this.parts.runtime.turn();
@@ -101,12 +109,14 @@ export class DeliveryLane implements Startable {
   private room(): number {
     const { destination, circuit, outcomes } = this.parts;
     if (!outcomes.canSend) return 0;
-    return Math.min(destination.concurrency - this.inFlight.size, circuit.permits());
+    const calls = Math.min(destination.concurrency - this.inFlight.size, circuit.permits(), this.pace.callsNow());
+    // A probe is one event.
+    return Math.min(calls * (circuit.permits() === Infinity ? this.maxBatch : 1), CLAIM_MAX);
   }
 
   /** Replays get at most half of the places, so that a live event never waits for a crowd of them to end. */
   private replayRoom(): number {
-    return Math.max(1, Math.floor(this.parts.destination.concurrency / 2)) - this.replaysInFlight;
+    return Math.max(1, Math.floor(this.parts.destination.concurrency / 2)) * this.maxBatch - this.replaysInFlight;
   }
 
   private circuitWaitMs(): number {
@@ -131,9 +141,23 @@ export class DeliveryLane implements Startable {
     }
   }
 
-  private begin(delivery: ClaimedDelivery): void {
-    const replays = delivery.isReplay ? 1 : 0;
-    const work = this.deliver(delivery).finally(() => {
+  /** Retries beyond the budget are put off; the rest go, as many to a call as the destination takes. */
+  private beginAll(claimed: readonly ClaimedDelivery[]): void {
+    const { runtime, circuit } = this.parts;
+    const now = runtime.now();
+    const going: ClaimedDelivery[] = [];
+    for (const delivery of claimed) {
+      const postponeMs = this.pace.postponeMs(delivery);
+      if (postponeMs === 0) going.push(delivery);
+      else this.track([delivery], this.finish(delivery, passOver(delivery, now, now + postponeMs)));
+    }
+    const maxBatch = circuit.permits() === Infinity ? this.maxBatch : 1;
+    for (const group of groupForCalls(going, maxBatch)) this.track(group, this.deliver(group));
+  }
+
+  private track(group: readonly ClaimedDelivery[], ending: Promise<void>): void {
+    const replays = group.filter(({ isReplay }) => isReplay).length;
+    const work = ending.finally(() => {
       this.inFlight.delete(work);
       this.replaysInFlight -= replays;
       if (this.mayHaveMore || replays > 0) this.nudge();
@@ -142,20 +166,24 @@ export class DeliveryLane implements Startable {
     this.replaysInFlight += replays;
   }
 
-  private async deliver(delivery: ClaimedDelivery): Promise<void> {
-    const { destination, circuit, runtime, settings, log } = this.parts;
-    const { schedule, attemptTimeoutMs } = settings;
-    const ended = new AbortController();
-    this.attempts.add(ended);
-    const settlement = await attemptDelivery(delivery, {
-      destination,
-      circuit,
-      runtime,
-      schedule,
-      attemptTimeoutMs,
-      ended,
-    });
-    this.attempts.delete(ended);
+  private async deliver(group: readonly ClaimedDelivery[]): Promise<void> {
+    const { settings, destination } = this.parts;
+    const { pace, cut } = this;
+    const settlements = await attemptDeliveries(group, { ...this.parts, ...settings, pace, cut: cut.signal });
+    const isWhole = settlements.every(({ record, next }) => record !== null || next.status === 'dead');
+    const wasSent = settlements.some(({ record }) => record !== null);
+    if (isWhole) this.maxBatch = Math.min(destination.contract.maxBatch, this.maxBatch * 2);
+    else if (wasSent) this.maxBatch = Math.max(1, Math.floor(group.length / 4));
+    await Promise.all(
+      group.map(async (delivery, index) => {
+        const settlement = settlements[index];
+        if (settlement !== undefined) await this.finish(delivery, settlement);
+      }),
+    );
+  }
+
+  private async finish(delivery: ClaimedDelivery, settlement: Settlement): Promise<void> {
+    const { destination, log } = this.parts;
     const result = await this.parts.outcomes.record(settlement, delivery.eventId);
     const { record, next } = settlement;
     const fields = {

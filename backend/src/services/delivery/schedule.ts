@@ -1,3 +1,4 @@
+import type { DestinationContract } from '../../interfaces/destination';
 import type { Settlement } from '../../interfaces/event-store';
 import type { ClaimedDelivery } from '../../types/delivery';
 import { retryDelayMs } from '../resilience/backoff';
@@ -15,7 +16,7 @@ export function nextStep(
   { outcome }: Reading,
   delivery: ClaimedDelivery,
   now: number,
-  schedule: RetrySchedule,
+  { maxAgeMs, ...schedule }: RetrySchedule & Pick<DestinationContract, 'maxAgeMs'>,
   random: () => number,
 ): Settlement['next'] {
   switch (outcome.kind) {
@@ -29,8 +30,17 @@ export function nextStep(
     case 'retryable': {
       const retryUntil = delivery.retryUntil ?? now + schedule.forMs;
       const delayMs = Math.max(retryDelayMs(delivery.tries, schedule, random), outcome.retryAfterMs ?? 0);
-      if (now + delayMs > retryUntil) return { status: 'dead', reason: 'retries_exhausted' };
-      return { status: 'pending', dueAt: Math.ceil(now + delayMs), retryUntil, burnsAttempt: true };
+      const dueAt = Math.ceil(now + delayMs);
+      const tooOldAt = tooOldAfter(delivery, maxAgeMs);
+      if (dueAt > Math.min(retryUntil, tooOldAt)) {
+        return { status: 'dead', reason: tooOldAt < retryUntil ? 'too_old_for_destination' : 'retries_exhausted' };
+      }
+      return { status: 'pending', dueAt, retryUntil, burnsAttempt: true };
     }
   }
+}
+
+/** Until when the destination takes the event. An operator who replays has been told of its age and has decided. */
+export function tooOldAfter({ eventTimeSeconds, isReplay }: ClaimedDelivery, maxAgeMs: number | null): number {
+  return maxAgeMs === null || isReplay ? Infinity : eventTimeSeconds * 1000 + maxAgeMs;
 }

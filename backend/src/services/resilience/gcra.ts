@@ -61,6 +61,14 @@ export class Gcra {
     return Math.max(0, this.theoreticalArrival - this.runtime.monotonic());
   }
 
+  /** After how many whole milliseconds half a burst, at least one, will be there: often enough for whoever asks again and again. */
+  waitMs(): number {
+    const now = this.runtime.monotonic();
+    const n = Math.max(1, Math.floor(this.burst / 2));
+    const ready = Math.max(this.theoreticalArrival + (n - this.burst) * this.intervalMs, this.pausedUntil);
+    return Math.max(0, Math.ceil(ready - now - roundingMs));
+  }
+
   /** Resolves when it is the caller's turn, first come first served. Rejects with the signal's reason, and then has taken nothing. */
   async take(signal?: AbortSignal): Promise<void> {
     await this.line.run(async () => {

@@ -40,12 +40,21 @@ export class RetryBudget {
   /** Whether n retries may start now; if so they are spent. Never a part of them. */
   trySpend(n = 1): boolean {
     const slot = this.slotNow();
-    const oldestSlot = (slot + 1) % (slices + 1);
-    const wholeCalls = sum(this.calls) - (this.calls[oldestSlot] ?? 0);
-    const granted = this.options.ratio * wholeCalls + this.options.floorPerSecond * windowSeconds;
-    if (sum(this.retries) + n > granted) return false;
+    if (sum(this.retries) + n > this.granted(slot)) return false;
     this.retries[slot] = (this.retries[slot] ?? 0) + n;
     return true;
+  }
+
+  /** How many retries a second it grants as things are now. */
+  grantedPerSecond(): number {
+    return this.granted(this.slotNow()) / windowSeconds;
+  }
+
+  /** For the window that ends in this slot. */
+  private granted(slot: number): number {
+    const oldestSlot = (slot + 1) % (slices + 1);
+    const wholeCalls = sum(this.calls) - (this.calls[oldestSlot] ?? 0);
+    return this.options.ratio * wholeCalls + this.options.floorPerSecond * windowSeconds;
   }
 
   private sliceNow(): number {

@@ -1,0 +1,145 @@
+import type { Destination, UpstreamAnswer } from '../../interfaces/destination';
+import type { Runtime } from '../../interfaces/runtime';
+import type { ClaimedDelivery, Outcome } from '../../types/delivery';
+import type { Circuit, CircuitTicket } from '../resilience/circuit';
+import { onAbort } from '../resilience/on-abort';
+import type { Pace } from './pace';
+import { readAnswer, type Reading } from './read-answer';
+
+export interface CallParts {
+  readonly destination: Destination;
+  readonly circuit: Circuit;
+  readonly pace: Pace;
+  readonly runtime: Runtime;
+  readonly attemptTimeoutMs: number;
+  /** Ends a call that is under way, with the reason `shutdown`: the process must stop. */
+  readonly cut: AbortSignal;
+}
+
+/** What the last call that a delivery was part of came to. */
+export interface CallEnd {
+  readonly reading: Reading;
+  readonly startedAt: number;
+  readonly durationMs: number;
+}
+
+/** Refusals that speak of the address and not of what was sent: no smaller batch would fare better. */
+const ABOUT_THE_ADDRESS = new Set([404, 405]);
+
+/**
+ * Sends the deliveries in one call; a batch that is refused whole is sent again in halves, until what is at fault stands alone. Gives
+ * the end for each delivery, in order; null for one that was not sent: no permit, or the lease would not last. Never rejects.
+ */
+export async function callFor(group: readonly ClaimedDelivery[], parts: CallParts): Promise<(CallEnd | null)[]> {
+  const unsent = group.map(() => null);
+  if (group.length === 0 || !(await parts.pace.takeTurn(sendableUntil(group, parts), parts.cut))) return unsent;
+  // A process that slept past its lease may no longer be the one that holds the deliveries.
+  const isLate = parts.runtime.now() > sendableUntil(group, parts);
+  const ticket = isLate || parts.cut.aborted ? null : parts.circuit.acquire();
+  if (ticket === null) return unsent;
+
+  const { runtime } = parts;
+  const startedAt = runtime.now();
+  const started = runtime.monotonic();
+  const answer = await send(group, parts);
+  const durationMs = Math.max(0, Math.round(runtime.monotonic() - started));
+  const whole = readAnswer(answer ?? DEFECT, parts.destination, runtime.now());
+  report(whole, ticket, parts.circuit);
+  const ends = (readings: readonly Reading[]) => readings.map((reading) => ({ reading, startedAt, durationMs }));
+
+  if (answer?.kind !== 'response' || parts.destination.contract.maxBatch === 1) return ends(group.map(() => whole));
+  if (whole.outcome.kind === 'delivered' && answer.status !== 409) return ends(readItems(answer, whole, group, parts));
+  if (group.length > 1 && isAboutItems(answer.status)) return split(answer, whole, group, parts, ends);
+  return ends(group.map(() => whole));
+}
+
+/** A defect in one destination's adapter must not end the process, and with it all the others. */
+const DEFECT: UpstreamAnswer = { kind: 'failure', code: 'adapter_failed', mayHaveBeenProcessed: true };
+
+function sendableUntil(group: readonly ClaimedDelivery[], { attemptTimeoutMs }: CallParts): number {
+  return Math.min(...group.map(({ leaseUntil }) => leaseUntil)) - attemptTimeoutMs;
+}
+
+/** Null when the adapter failed. */
+async function send(group: readonly ClaimedDelivery[], parts: CallParts): Promise<UpstreamAnswer | null> {
+  const ended = new AbortController();
+  const stopListening = onAbort(parts.cut, () => ended.abort(parts.cut.reason));
+  const cancelTimer = parts.runtime.after(parts.attemptTimeoutMs, () => ended.abort('attempt_timeout'));
+  try {
+    return await parts.destination.send(group, ended.signal);
+  } catch {
+    return null;
+  } finally {
+    cancelTimer();
+    stopListening();
+  }
+}
+
+type Response = Extract<UpstreamAnswer, { kind: 'response' }>;
+
+/** A 2xx to a batch that is answered item by item says of each what became of it. */
+function readItems(answer: Response, whole: Reading, group: readonly ClaimedDelivery[], parts: CallParts): Reading[] {
+  const { destination, runtime } = parts;
+  if (destination.contract.batchMode !== 'perItem') return group.map(() => whole);
+  const statuses = destination.itemStatuses?.(answer.body, group) ?? [];
+  return group.map((_delivery, index) => {
+    const status = statuses[index] ?? null;
+    if (status === null) return { ...whole, outcome: UNREADABLE, error: 'answer_unreadable' };
+    const item = readAnswer(
+      { kind: 'response', status, headers: {}, body: Buffer.alloc(0) },
+      destination,
+      runtime.now(),
+    );
+    // What concerns the destination as a whole is said of the whole call; of one item it can only be a refusal.
+    const outcome: Outcome = item.outcome.kind === 'held' ? { kind: 'rejected', reason: 'rejected' } : item.outcome;
+    return { ...item, outcome, excerpt: whole.excerpt };
+  });
+}
+
+const UNREADABLE = { kind: 'retryable', retryAfterMs: null, possibleDuplicate: 'answer_unreadable' } as const;
+
+/** 409 too: a batch of which one item is known already. */
+function isAboutItems(status: number): boolean {
+  return (
+    status >= 400 && status < 500 && !ABOUT_THE_ADDRESS.has(status) && ![401, 403, 408, 410, 425, 429].includes(status)
+  );
+}
+
+/** Those that the refusal names are refused, the others go again together; where it names none, each half goes by itself. */
+async function split(
+  answer: Response,
+  whole: Reading,
+  group: readonly ClaimedDelivery[],
+  parts: CallParts,
+  ends: (readings: readonly Reading[]) => CallEnd[],
+): Promise<(CallEnd | null)[]> {
+  const isNamed = parts.destination.contract.batchMode === 'atomicNamed';
+  const statuses = isNamed ? parts.destination.itemStatuses?.(answer.body, group) : null;
+  if (statuses === null || statuses === undefined) {
+    const middle = Math.ceil(group.length / 2);
+    return [...(await callFor(group.slice(0, middle), parts)), ...(await callFor(group.slice(middle), parts))];
+  }
+  const [refused = null] = ends([whole]);
+  const others = await callFor(
+    group.filter((_delivery, index) => (statuses[index] ?? null) === null),
+    parts,
+  );
+  return statuses.map((status) => (status === null ? (others.shift() ?? null) : refused));
+}
+
+/** Tells the circuit what the answer says about the destination, which is not the same as what it says about the event. */
+function report({ outcome, httpStatus }: Reading, ticket: CircuitTicket, circuit: Circuit): void {
+  switch (outcome.kind) {
+    case 'delivered':
+    case 'rejected':
+      return ticket.succeeded();
+    case 'held':
+      ticket.cancelled();
+      return outcome.until === 'operator' ? circuit.hold('gone') : circuit.trip();
+    case 'retryable':
+      if (outcome.retryAfterMs !== null) circuit.pauseFor(outcome.retryAfterMs);
+      // Asking for patience by 429 and Retry-After is a sign of health.
+      if (httpStatus === 429 && outcome.retryAfterMs !== null) ticket.cancelled();
+      else ticket.failed();
+  }
+}
