@@ -19,19 +19,19 @@ describe('Gcra', () => {
   it('says how many it would let through now, and when half a burst will be there', async () => {
     const runtime = new SimulatedRuntime({ seed: 1 });
     const limiter = new Gcra(runtime, { ratePerSecond: 10, burst: 4 });
-    expect([limiter.available(), limiter.waitMs()]).toEqual([4, 0]);
+    expect([limiter.remaining(), limiter.waitMs()]).toEqual([4, 0]);
     limiter.tryTake(3);
-    expect([limiter.available(), limiter.waitMs()]).toEqual([1, 100]);
+    expect([limiter.remaining(), limiter.waitMs()]).toEqual([1, 100]);
     limiter.tryTake();
-    expect([limiter.available(), limiter.waitMs()]).toEqual([0, 200]);
+    expect([limiter.remaining(), limiter.waitMs()]).toEqual([0, 200]);
     await runtime.advance(199);
-    expect([limiter.available(), limiter.waitMs()]).toEqual([1, 1]);
+    expect([limiter.remaining(), limiter.waitMs()]).toEqual([1, 1]);
     await runtime.advance(1);
-    expect([limiter.available(), limiter.waitMs()]).toEqual([2, 0]);
+    expect([limiter.remaining(), limiter.waitMs()]).toEqual([2, 0]);
     limiter.pauseFor(1_000);
-    expect([limiter.available(), limiter.waitMs()]).toEqual([0, 1_000]);
+    expect([limiter.remaining(), limiter.waitMs()]).toEqual([0, 1_000]);
     await runtime.advance(1_000);
-    expect([limiter.available(), limiter.waitMs()]).toEqual([4, 0]);
+    expect([limiter.remaining(), limiter.waitMs()]).toEqual([4, 0]);
   });
 
   it('lets a burst through, then one per interval, and says how long to wait', async () => {
