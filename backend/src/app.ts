@@ -5,12 +5,13 @@ import type { Log } from './interfaces/log';
 import type { Runtime } from './interfaces/runtime';
 import { bodyDeadline } from './middleware/body-deadline';
 import { allowOrigins } from './middleware/allow-origins';
+import { deprecated } from './middleware/deprecated';
 import { handleError } from './middleware/handle-error';
 import type { RequestLimiting } from './middleware/limit-requests';
 import { refuseHeaders } from './middleware/refuse-headers';
 import { requestContext } from './middleware/request-context';
 import { securityHeaders } from './middleware/security-headers';
-import type { Route } from './routes';
+import type { Route } from './route';
 import type { Scope } from './types/auth';
 
 /** A body takes at most this long; streams of events are excepted (middleware/body-deadline.ts). */
@@ -52,7 +53,7 @@ export function createApp({
     for (const row of rows) {
       app[row.method](path, ...guards(row, authenticate, limiting), row.handler);
     }
-    app.all(path, refuseMethod(rows));
+    app.all(path, ...rows.slice(0, 1).flatMap(noticeOf), refuseMethod(rows));
   }
   app.use(() => {
     throw new AppError('not_found', 'There is nothing at this path.');
@@ -62,16 +63,21 @@ export function createApp({
   return app;
 }
 
+/** Every answer of a deprecated route says so, refusals too. */
+const noticeOf = ({ successor }: Route): RequestHandler[] => (successor === undefined ? [] : [deprecated(successor)]);
+
 /** Authentication and limits stand before the body is read: who may not come in is not listened to. */
 function guards(
-  { method, path, scope, body, isProbe }: Route,
+  route: Route,
   authenticate: (scope: Scope) => RequestHandler,
   { byClient, byAddress }: RequestLimiting,
 ): RequestHandler[] {
+  const { method, path, scope, body, isProbe } = route;
   // The table is typed, but a route may come from plain JavaScript or a cast: a missing scope must stop the start.
   if ((scope as string | undefined) === undefined) throw new Error(`${method.toUpperCase()} ${path} declares no scope`);
   const unauthenticated = isProbe === true ? [] : [byAddress];
-  return [...(scope === 'public' ? unauthenticated : [authenticate(scope), byClient]), ...(body ? [body] : [])];
+  const admission = scope === 'public' ? unauthenticated : [authenticate(scope), byClient];
+  return [...noticeOf(route), ...admission, ...(body ? [body] : [])];
 }
 
 function byPath(routes: readonly Route[]): Map<string, Route[]> {

@@ -11,20 +11,10 @@ import type { PointsController } from './controllers/points-controller';
 import type { UserController } from './controllers/user-controller';
 import type { StreamController } from './controllers/stream-controller';
 import { mediaTypeOf, readForm, readJson, readOptionalJson } from './middleware/read-body';
-import type { Scope } from './types/auth';
+import type { Route } from './route';
+import { type FamilyControllers, familyRoutes } from './routes-families';
 
-/** One row of the table. `scope: 'public'` is said aloud; a row without a scope stops the start. */
-export interface Route {
-  readonly method: 'get' | 'post';
-  readonly path: string;
-  readonly scope: Scope | 'public';
-  readonly body?: RequestHandler;
-  /** Asked by whoever watches the process: answered however many ask and however busy it is. */
-  readonly isProbe?: true;
-  readonly handler: RequestHandler;
-}
-
-export interface Controllers {
+export interface Controllers extends FamilyControllers {
   readonly auth: AuthController;
   readonly events: EventController;
   readonly ndjson: NdjsonController;
@@ -85,6 +75,7 @@ export function routes(controllers: Controllers): Route[] {
     { method: 'get', path: '/users/:id/points', scope: 'users:read', handler: points.get },
     { method: 'get', path: '/events/:id', scope: 'events:read', handler: reading.get },
     { method: 'get', path: '/events/:id/attempts', scope: 'events:read', handler: reading.getAttempts },
+    ...familyRoutes(controllers),
     ...operatorRoutes(controllers),
   ];
 }

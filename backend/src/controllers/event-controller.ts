@@ -7,12 +7,12 @@ import type { Runtime } from '../interfaces/runtime';
 import type { Caller } from '../types/auth';
 import type { EventView } from '../types/delivery';
 import type { EventInput, EventKey } from '../types/event';
+import { readIdempotencyKey } from './idempotency-key';
 
 const WAIT_MAX_SECONDS = 30;
 const BATCH_MAX_EVENTS = 1000;
 /** After this many events of a batch the event loop is given back, so that one large batch delays no other request. */
 const EVENTS_PER_TURN = 25;
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 type ReadEvent = (raw: unknown) => EventInput;
 type ToProblem = (error: unknown, requestId: string) => object;
@@ -108,15 +108,6 @@ function preferredWait(request: Request): number | null {
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');
   const match = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])/i.exec(text);
   return match ? Math.min(Number(match[1]), WAIT_MAX_SECONDS) : null;
-}
-
-function readIdempotencyKey(request: Request): string | undefined {
-  const key = request.headers['idempotency-key'];
-  if (key === undefined) return undefined;
-  if (typeof key !== 'string' || !IDEMPOTENCY_KEY.test(key)) {
-    throw new AppError('invalid_request', 'Idempotency-Key must be 1 to 255 visible ASCII characters.');
-  }
-  return key;
 }
 
 function readBatch(body: unknown): unknown[] {

@@ -1,7 +1,11 @@
 import type { AttemptView, DeliveryView, EventView } from '../types/delivery';
 
-/** ISO 8601 in UTC. */
-export const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+/** RFC 3339, or null for a time that no calendar holds: an older client may have sent any number. */
+export function iso(at: number | null): string | null {
+  if (at === null) return null;
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+}
 
 /** An event as the API shows it: the fields as stored, its standing, and each delivery. */
 export function eventJson({ event, status, deliveries }: EventView): object {

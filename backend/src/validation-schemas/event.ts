@@ -34,7 +34,7 @@ function findExactNumber(value: unknown, pointer: string): string | null {
   return null;
 }
 
-const properties = Joi.object()
+export const exactProperties = Joi.object()
   .unknown(true)
   .custom((value: object, helpers) => {
     const inexact = findExactNumber(value, '');
@@ -66,7 +66,7 @@ export const eventSchema = Joi.object({
   currency: text(3),
   campaign_id: text(128),
   click_id: text(128),
-  properties,
+  properties: exactProperties,
   deliver_at: text(64),
 })
   .xor('event_time', 'event_time_epoch')

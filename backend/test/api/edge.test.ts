@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import supertest from 'supertest';
 
 import { createApp } from '../../src/app';
-import type { Route } from '../../src/routes';
+import type { Route } from '../../src/route';
 import { TestGateway } from '../support/test-gateway';
 
 let gateway: TestGateway;

@@ -1,9 +1,25 @@
 import { ScriptedDestination } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { MemoryEventStore } from '../../external-services/memory-event-store';
+import type { AcceptedEvent } from '../../types/event';
 import { Catalogue } from './catalogue';
 import { EventFeed } from './event-feed';
 import { EventService, type Routing } from './event-service';
+
+const acceptedEvent: AcceptedEvent = {
+  eventId: '0198c5f2-7d1e-7c3a-9b1f-2f4e6a8c0d11',
+  clientId: 'client',
+  userId: 'u',
+  eventName: 'login',
+  eventTimeSeconds: 0,
+  valueCents: null,
+  currency: null,
+  campaignId: null,
+  clickId: null,
+  properties: null,
+  deliverAt: null,
+  acceptedAt: 0,
+};
 
 describe('where an event goes', () => {
   const named = new ScriptedDestination({ name: 'named', events: ['login'] });
@@ -24,7 +40,9 @@ describe('where an event goes', () => {
       maxAheadMs: 1_000,
     });
     const input = { user_id: 'u', event_name: eventName, event_time_epoch: runtime.now() / 1000 };
-    const standing = await runtime.until(service.accept('client', input, undefined, routing));
+    const event = { ...acceptedEvent, eventName };
+    const taken = routing ? service.take(event, routing, false) : service.accept('client', input);
+    const standing = await runtime.until(taken);
     return standing.deliveries.map(({ destination }) => destination);
   }
 

@@ -32,7 +32,7 @@ export interface Standing {
   readonly deliveries: readonly DeliveryStanding[];
 }
 
-/** Chooses the destinations of an event by something else than its name: a family whose events go to destinations of one type, or nowhere. */
+/** Chooses the destinations of an event: by its name, or, for a family of older clients, by their type, or none. */
 export type Routing = (destination: Destination) => boolean;
 
 /** As many events as one transaction takes; more wait for the next, so that no commit holds the event loop for long. */
@@ -57,9 +57,8 @@ export class EventService {
   /**
    * Accepts one event. Resolves only after it is committed and fsynced; concurrent calls share a commit.
    * Throws `validation_failed`, `event_id_conflict`, `idempotency_key_reused`, `backlog_full` or StoreUnavailableError: nothing was taken then.
-   * @param routing in place of what each destination wants by the event's name; one whose mode is off gets nothing either way
    */
-  async accept(clientId: string, input: EventInput, idempotencyKey?: string, routing?: Routing): Promise<Standing> {
+  async accept(clientId: string, input: EventInput, idempotencyKey?: string): Promise<Standing> {
     const { runtime, catalogue, maxAgeMs, maxAheadMs } = this.parts;
     const event = transformEvent(input, {
       clientId,
@@ -70,10 +69,18 @@ export class EventService {
       now: runtime.now(),
       newId: () => runtime.newId(),
     });
+    return this.take(event, (destination) => destination.wants(event.eventName), input.event_id === undefined);
+  }
+
+  /**
+   * Takes an event that is transformed already, as the families of older clients make theirs. As `accept` otherwise.
+   * @param routing which destinations get it; one whose mode is off gets nothing either way
+   */
+  async take(event: AcceptedEvent, routing: Routing, isIdFromKey: boolean): Promise<Standing> {
     const result = await this.commits.add({
       event,
       fingerprint: fingerprint(event),
-      deliveries: this.deliveriesOf(event, routing ?? ((destination) => destination.wants(event.eventName))),
+      deliveries: this.deliveriesOf(event, routing),
     });
     if (result.kind === 'full') {
       throw new AppError(
@@ -84,7 +91,7 @@ export class EventService {
         },
       );
     }
-    if (result.kind === 'conflict') throw conflict(event, result.stored, input.event_id === undefined);
+    if (result.kind === 'conflict') throw conflict(event, result.stored, isIdFromKey);
     const isDuplicate = result.kind === 'duplicate';
     const { status, deliveries } = result;
     if (!isDuplicate) {

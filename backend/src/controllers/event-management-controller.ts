@@ -1,0 +1,60 @@
+import type { Request, Response } from 'express';
+
+import { AppError } from '../errors';
+import type { EventManagementService } from '../services/families/event-management-service';
+import type { DirectoryService } from '../services/users/directory-service';
+import type { Caller } from '../types/auth';
+import type { JsonObject } from '../types/event';
+import { readIdempotencyKey } from './idempotency-key';
+
+export interface EventManagementControllerParts {
+  readonly management: EventManagementService;
+  /** Null without EVENT_API_URL. */
+  readonly directory: DirectoryService | null;
+  readonly readUserId: (raw: unknown) => string;
+  readonly readAddEvent: (raw: unknown) => {
+    readonly id: string | undefined;
+    readonly name: string;
+    readonly userId: string;
+    readonly rest: JsonObject;
+  };
+}
+
+/** HTTP of the event management family: `/getUsers`, `/getEvents`, `/getEventsByUserId/{id}`, `/addEvent`. */
+export class EventManagementController {
+  constructor(private readonly parts: EventManagementControllerParts) {}
+
+  readonly getUsers = async (_request: Request, response: Response): Promise<void> => {
+    const { value } = await this.directory().users(callerOf(response));
+    response.json(value);
+  };
+
+  readonly getEvents = async (_request: Request, response: Response): Promise<void> => {
+    const { value } = await this.directory().events(callerOf(response));
+    response.json(value);
+  };
+
+  /** The user's events in the order of the user's own list, fetched in parallel; what could not be had is named in a header. */
+  readonly getEventsByUserId = async (request: Request, response: Response): Promise<void> => {
+    const directory = this.directory();
+    const caller = callerOf(response);
+    const { value: user } = await directory.user(this.parts.readUserId(request.params['id']), caller);
+    const answers = await Promise.allSettled(user.events.map((id) => directory.event(id, caller)));
+    const failed = user.events.filter((_id, index) => answers[index]?.status === 'rejected');
+    if (failed.length > 0) response.setHeader('X-Partial-Failures', failed.map(encodeURIComponent).join(', '));
+    response.json(answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.value] : [])));
+  };
+
+  readonly addEvent = async (request: Request, response: Response): Promise<void> => {
+    const { clientId } = response.locals['caller'] as Caller;
+    const event = this.parts.readAddEvent(request.body);
+    const standing = await this.parts.management.add(clientId, event, readIdempotencyKey(request));
+    const { eventId, status, isDuplicate } = standing;
+    response.status(202).json({ message: 'Event accepted', id: eventId, status, duplicate: isDuplicate });
+  };
+
+  private directory(): DirectoryService {
+    if (this.parts.directory !== null) return this.parts.directory;
+    throw new AppError('upstream_unavailable', 'EVENT_API_URL is not set: there is no external event API to read from.');
+  }
+}

@@ -1,0 +1,51 @@
+import { AppError } from '../../errors';
+import type { Runtime } from '../../interfaces/runtime';
+import type { JsonObject } from '../../types/event';
+import { canonicalUuid, uuidV5 } from '../events/event-id';
+import type { EventService, Standing } from '../events/event-service';
+
+export interface AddedEvent {
+  /** The client's own id: a UUID is taken as it is, any other text makes one. */
+  readonly id: string | undefined;
+  readonly name: string;
+  readonly userId: string;
+  /** Whatever else the client sent; it is forwarded with the rest. */
+  readonly rest: JsonObject;
+}
+
+/** The writing side of the event management family: events of any name, for the external event API. */
+export class EventManagementService {
+  constructor(
+    private readonly events: EventService,
+    private readonly runtime: Runtime,
+  ) {}
+
+  /** Durable when it resolves. Throws `rate_limited` where the backlog is full, as this family's clients expect it. */
+  async add(clientId: string, { id, name, userId, rest }: AddedEvent, idempotencyKey: string | undefined): Promise<Standing> {
+    const event = {
+      eventId: this.eventIdOf(clientId, id, idempotencyKey),
+      clientId,
+      userId,
+      eventName: name,
+      eventTimeSeconds: Math.floor(this.runtime.now() / 1000),
+      valueCents: null,
+      currency: null,
+      campaignId: null,
+      clickId: null,
+      properties: Object.keys(rest).length === 0 ? null : rest,
+      deliverAt: null,
+      acceptedAt: this.runtime.now(),
+    };
+    try {
+      return await this.events.take(event, ({ type }) => type === 'event-api', id === undefined);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'backlog_full') throw error;
+      throw new AppError('rate_limited', error.detail, { retryAfterSeconds: error.retryAfterSeconds ?? 10 });
+    }
+  }
+
+  private eventIdOf(clientId: string, id: string | undefined, idempotencyKey: string | undefined): string {
+    if (id !== undefined) return canonicalUuid(id) ?? uuidV5(clientId, `addEvent:${id}`);
+    return idempotencyKey === undefined ? this.runtime.newId() : uuidV5(clientId, idempotencyKey);
+  }
+}
