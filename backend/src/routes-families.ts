@@ -24,8 +24,28 @@ export function familyRoutes({ management, tracking }: FamilyControllers): Route
       handler: management.getEventsByUserId,
       successor: '/events/user/{id}',
     },
-    { method: 'post', path: '/addEvent', scope: 'events:write', body, handler: management.addEvent, successor: '/events' },
-    { method: 'post', path: '/v1/users/events', scope: 'events:write', body, handler: tracking.post, successor: '/events' },
-    { method: 'get', path: '/v1/users/events', scope: 'events:read', handler: tracking.get, successor: '/users/{id}/points' },
+    {
+      method: 'post',
+      path: '/addEvent',
+      scope: 'events:write',
+      body,
+      handler: management.addEvent,
+      successor: '/events',
+    },
+    {
+      method: 'post',
+      path: '/v1/users/events',
+      scope: 'events:write',
+      body,
+      handler: tracking.post,
+      successor: '/events',
+    },
+    {
+      method: 'get',
+      path: '/v1/users/events',
+      scope: 'events:read',
+      handler: tracking.get,
+      successor: '/users/{id}/points',
+    },
   ];
 }

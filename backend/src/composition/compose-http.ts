@@ -34,6 +34,7 @@ import { PointsService } from '../services/points/points-service';
 import { readAuthInput } from '../validation-schemas/auth';
 import { readEvent } from '../validation-schemas/event';
 import { readEventQuery } from '../validation-schemas/event-query';
+import { createFamilies } from './compose-families';
 import type { Users } from './compose-users';
 
 export interface HttpParts {
@@ -56,6 +57,7 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
   const { runtime, log, store, catalogue, clients, events, stream, users, health, operator, drainMs } = parts;
   const tokens = createTokens(config, clients, runtime);
   const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
+  const points = new PointsService(store, catalogue);
   const problemOf = (error: unknown, requestId: string) => toProblem(toAppError(error), requestId);
   const app = createApp({
     routes: routes({
@@ -70,10 +72,11 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
       }),
       reading: new EventReadController({ events, store, readQuery: readEventQuery }),
       stream: new StreamController(stream, runtime),
-      points: new PointsController(new PointsService(store, catalogue)),
+      points: new PointsController(points),
       users: users.controller,
       operation: new OperationController(health),
       ...operator,
+      ...createFamilies({ events, points, catalogue, runtime, directory: users.directory }),
     }),
     authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
     limiting: createLimiting(config, runtime),

@@ -6,6 +6,7 @@ import type { DirectoryService } from '../services/users/directory-service';
 import type { Caller } from '../types/auth';
 import type { JsonObject } from '../types/event';
 import { readIdempotencyKey } from './idempotency-key';
+import { whileWaited } from './while-waited';
 
 export interface EventManagementControllerParts {
   readonly management: EventManagementService;
@@ -24,26 +25,28 @@ export interface EventManagementControllerParts {
 export class EventManagementController {
   constructor(private readonly parts: EventManagementControllerParts) {}
 
-  readonly getUsers = async (_request: Request, response: Response): Promise<void> => {
-    const { value } = await this.directory().users(callerOf(response));
-    response.json(value);
-  };
+  readonly getUsers = (_request: Request, response: Response): Promise<void> =>
+    whileWaited(response, async (caller) => {
+      const { value } = await this.directory().users(caller);
+      response.json(value);
+    });
 
-  readonly getEvents = async (_request: Request, response: Response): Promise<void> => {
-    const { value } = await this.directory().events(callerOf(response));
-    response.json(value);
-  };
+  readonly getEvents = (_request: Request, response: Response): Promise<void> =>
+    whileWaited(response, async (caller) => {
+      const { value } = await this.directory().events(caller);
+      response.json(value);
+    });
 
   /** The user's events in the order of the user's own list, fetched in parallel; what could not be had is named in a header. */
-  readonly getEventsByUserId = async (request: Request, response: Response): Promise<void> => {
-    const directory = this.directory();
-    const caller = callerOf(response);
-    const { value: user } = await directory.user(this.parts.readUserId(request.params['id']), caller);
-    const answers = await Promise.allSettled(user.events.map((id) => directory.event(id, caller)));
-    const failed = user.events.filter((_id, index) => answers[index]?.status === 'rejected');
-    if (failed.length > 0) response.setHeader('X-Partial-Failures', failed.map(encodeURIComponent).join(', '));
-    response.json(answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.value] : [])));
-  };
+  readonly getEventsByUserId = (request: Request, response: Response): Promise<void> =>
+    whileWaited(response, async (caller) => {
+      const directory = this.directory();
+      const { value: user } = await directory.user(this.parts.readUserId(request.params['id']), caller);
+      const answers = await Promise.allSettled(user.events.map((id) => directory.event(id, caller)));
+      const failed = user.events.filter((_id, index) => answers[index]?.status === 'rejected');
+      if (failed.length > 0) response.setHeader('X-Partial-Failures', failed.map(encodeURIComponent).join(', '));
+      response.json(answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.value] : [])));
+    });
 
   readonly addEvent = async (request: Request, response: Response): Promise<void> => {
     const { clientId } = response.locals['caller'] as Caller;
@@ -55,6 +58,9 @@ export class EventManagementController {
 
   private directory(): DirectoryService {
     if (this.parts.directory !== null) return this.parts.directory;
-    throw new AppError('upstream_unavailable', 'EVENT_API_URL is not set: there is no external event API to read from.');
+    throw new AppError(
+      'upstream_unavailable',
+      'EVENT_API_URL is not set: there is no external event API to read from.',
+    );
   }
 }

@@ -5,7 +5,11 @@ import type { Caller } from '../types/auth';
 
 export interface EventTrackingControllerParts {
   readonly tracking: EventTrackingService;
-  readonly readTracking: (raw: unknown) => { readonly user_id: string; readonly event_type: string; readonly timestamp: number };
+  readonly readTracking: (raw: unknown) => {
+    readonly user_id: string;
+    readonly event_type: string;
+    readonly timestamp: number;
+  };
   readonly readTrackingQuery: (raw: object) => { readonly user_id: string; readonly event_type?: string };
 }
 

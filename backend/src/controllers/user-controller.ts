@@ -7,6 +7,7 @@ import { type BatchCaller, type BatchService, unobtainable } from '../services/u
 import type { DirectoryAnswer, DirectoryService } from '../services/users/directory-service';
 import { isComplete } from '../services/users/user-summary';
 import type { BatchRequest } from '../types/user';
+import { whileWaited } from './while-waited';
 
 const NDJSON = 'application/x-ndjson';
 
@@ -66,16 +67,6 @@ export class UserController {
     if (this.parts.directory !== null) return this.parts.directory;
     throw new AppError('upstream_unavailable', 'There is no external event API to ask: EVENT_API_URL is not set.');
   }
-}
-
-/** Gives the work a signal that aborts when the connection closes; what it then rejects with is told to nobody. */
-async function whileWaited(response: Response, work: (caller: BatchCaller) => Promise<void>): Promise<void> {
-  const gone = new AbortController();
-  response.once('close', () => gone.abort('client_gone'));
-  const caller = { requestId: response.locals['requestId'] as string, signal: gone.signal };
-  await work(caller).catch((error: unknown) => {
-    if (!gone.signal.aborted) throw error;
-  });
 }
 
 /** A line per user as soon as it is ready, then one with the metadata. What is written waits for the reader, and so does the work. */

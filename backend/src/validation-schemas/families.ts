@@ -20,7 +20,11 @@ const MESSAGES = {
   'string.max': 'must be at most {#limit} characters',
 };
 
-const OPTIONS: Joi.ValidationOptions = { abortEarly: false, convert: false, errors: { label: false, wrap: { label: false } } };
+const OPTIONS: Joi.ValidationOptions = {
+  abortEarly: false,
+  convert: false,
+  errors: { label: false, wrap: { label: false } },
+};
 const FIELDS_MAX = 64;
 const text = (max: number) => Joi.string().min(1).max(max);
 
@@ -44,7 +48,11 @@ export interface TrackingQuery {
 export const trackingQuerySchema = Joi.object({
   user_id: text(128).required(),
   event_type: text(64),
-}).messages({ ...MESSAGES, 'string.base': 'must be given once', 'object.unknown': 'is not a parameter of this request' });
+}).messages({
+  ...MESSAGES,
+  'string.base': 'must be given once',
+  'object.unknown': 'is not a parameter of this request',
+});
 
 export interface AddEventInput {
   readonly id: string | undefined;
@@ -67,7 +75,8 @@ function validate(schema: Joi.ObjectSchema, raw: unknown): void {
   const errors = isCrowded
     ? [{ pointer: '', detail: `must have at most ${String(FIELDS_MAX)} fields` }]
     : toFieldErrorsOf(schema.validate(raw, OPTIONS).error);
-  if (errors.length > 0) throw new AppError('validation_failed', 'The request has faults; each is named in errors.', { errors });
+  if (errors.length > 0)
+    throw new AppError('validation_failed', 'The request has faults; each is named in errors.', { errors });
 }
 
 const toFieldErrorsOf = (error: Joi.ValidationError | undefined) => (error === undefined ? [] : toFieldErrors(error));
@@ -86,6 +95,9 @@ export function readAddEvent(raw: unknown): AddEventInput {
   validate(addEventSchema, raw);
   const { id, name, userId, ...rest } = raw as { id?: string; name: string; userId: string } & JsonObject;
   const { error } = exactProperties.validate(rest, OPTIONS);
-  if (error) throw new AppError('validation_failed', 'The request has faults; each is named in errors.', { errors: toFieldErrors(error) });
+  if (error)
+    throw new AppError('validation_failed', 'The request has faults; each is named in errors.', {
+      errors: toFieldErrors(error),
+    });
   return { id, name, userId, rest };
 }

@@ -30,7 +30,10 @@ describe('event tracking', () => {
   test('an event counts once for points, whatever its time; the same again is a conflict', async () => {
     const user_id = randomUUID();
     const first = await track({ user_id });
-    expect([first.status, first.body]).toEqual([201, { message: expect.any(String) as string, id: expect.any(String) as string }]);
+    expect([first.status, first.body]).toEqual([
+      201,
+      { message: expect.any(String) as string, id: expect.any(String) as string },
+    ]);
     isDeprecated(first.headers);
     const again = await track({ user_id, event_type: 'purchase' });
     expect([again.status, (again.body as { code: string }).code]).toEqual([409, 'duplicate_event']);
@@ -38,7 +41,10 @@ describe('event tracking', () => {
     expect((await track({ user_id, event_type: 'login', timestamp: 0 })).status).toBe(201);
     for (const path of [`/v1/users/events/?user_id=${user_id}`, `/v1/users/events?user_id=${user_id}`]) {
       const { status, body, headers } = await gateway.get(path);
-      expect([status, body]).toEqual([200, { message: expect.any(String) as string, data: [{ userId: user_id, points: 11 }] }]);
+      expect([status, body]).toEqual([
+        200,
+        { message: expect.any(String) as string, data: [{ userId: user_id, points: 11 }] },
+      ]);
       isDeprecated(headers);
     }
     const { body } = await gateway.get(`/v1/users/events?user_id=${user_id}&event_type=LOGIN`);
@@ -50,7 +56,12 @@ describe('event tracking', () => {
     const event = await gateway.get(`/events/${(body as { id: string }).id}`);
     expect([event.status, event.body]).toEqual([
       200,
-      expect.objectContaining({ status: 'stored', deliveries: [], event_time: null, event_time_epoch: Number.MAX_SAFE_INTEGER }) as object,
+      expect.objectContaining({
+        status: 'stored',
+        deliveries: [],
+        event_time: null,
+        event_time_epoch: Number.MAX_SAFE_INTEGER,
+      }) as object,
     ]);
   });
 
@@ -69,7 +80,10 @@ describe('event tracking', () => {
   });
 
   test('a request without a token and one by another method are told of the successor too', async () => {
-    for (const [method, status] of [['POST', 401], ['PUT', 405]] as const) {
+    for (const [method, status] of [
+      ['POST', 401],
+      ['PUT', 405],
+    ] as const) {
       const response = await fetch(`${gateway.url}/v1/users/events`, { method });
       expect(response.status).toBe(status);
       isDeprecated(Object.fromEntries(response.headers));
@@ -105,7 +119,12 @@ describe('event management', () => {
       ids.push((body as { id: string }).id);
     }
     for (const id of ids) await waitForDelivery(id);
-    const received = upstreams.addEvents().received as { id: string; name: string; userId: string; colour: string }[];
+    const received = upstreams.addEvents().received as unknown as {
+      id: string;
+      name: string;
+      userId: string;
+      colour: string;
+    }[];
     expect(received.map(({ id }) => id).sort()).toEqual([...ids].sort());
     expect(received.map(({ name }) => name).sort()).toEqual([...names].sort());
     expect(new Set(received.map(({ userId, colour }) => `${userId} ${colour}`))).toEqual(new Set(['1 red']));
@@ -126,7 +145,9 @@ describe('event management', () => {
   ])('refuses %j', async (body, pointer) => {
     const response = await gateway.post('/addEvent', body);
     expect(response.status).toBe(400);
-    expect((response.body as { errors: { pointer: string }[] }).errors.map((error) => error.pointer)).toEqual([pointer]);
+    expect((response.body as { errors: { pointer: string }[] }).errors.map((error) => error.pointer)).toEqual([
+      pointer,
+    ]);
   });
 });
 

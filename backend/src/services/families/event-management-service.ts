@@ -21,7 +21,11 @@ export class EventManagementService {
   ) {}
 
   /** Durable when it resolves. Throws `rate_limited` where the backlog is full, as this family's clients expect it. */
-  async add(clientId: string, { id, name, userId, rest }: AddedEvent, idempotencyKey: string | undefined): Promise<Standing> {
+  async add(
+    clientId: string,
+    { id, name, userId, rest }: AddedEvent,
+    idempotencyKey: string | undefined,
+  ): Promise<Standing> {
     const event = {
       eventId: this.eventIdOf(clientId, id, idempotencyKey),
       clientId,

@@ -58,7 +58,9 @@ export class EventTrackingService {
     const found = names.find((name) => name === eventType) ?? names.find((name) => sameWord(name, eventType));
     if (found !== undefined) return found;
     const detail = `is not in the catalogue; known: ${names.slice(0, 50).join(', ')}`;
-    throw new AppError('validation_failed', 'The request has faults; each is named in errors.', { errors: [{ pointer, detail }] });
+    throw new AppError('validation_failed', 'The request has faults; each is named in errors.', {
+      errors: [{ pointer, detail }],
+    });
   }
 }
 
