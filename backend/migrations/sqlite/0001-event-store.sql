@@ -32,9 +32,9 @@ CREATE INDEX events_by_client ON events (client_id);
 CREATE INDEX events_by_hour ON events (event_time_seconds / 3600, id, event_time_seconds);
 CREATE INDEX events_stored ON events (id) WHERE delivery_count = 0;
 
--- Which rows were accepted in each hour: what lets pruning and time filters start at the right row without an index.
-CREATE TABLE accepted_hours (
-  hour INTEGER PRIMARY KEY,
+-- Which rows were accepted in each minute: what lets pruning and time filters start at the right row without an index.
+CREATE TABLE accepted_minutes (
+  minute INTEGER PRIMARY KEY,
   first_row INTEGER NOT NULL,
   last_row INTEGER NOT NULL,
   CHECK (first_row <= last_row)
@@ -71,6 +71,7 @@ CREATE TABLE deliveries (
 -- What is due, live before replayed; a lease is a due date too. Only open deliveries are in it.
 CREATE INDEX deliveries_due ON deliveries (destination, is_replay, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deliveries_open ON deliveries (id) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_ended ON deliveries (id) WHERE due_at IS NULL;
 CREATE INDEX deliveries_ended_badly ON deliveries (status) WHERE dead_reason IS NOT NULL;
 CREATE INDEX deliveries_by_destination ON deliveries (destination);
 

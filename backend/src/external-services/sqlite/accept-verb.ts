@@ -21,16 +21,16 @@ const COUNT_POINT = `
   INSERT INTO points (user_id, event_name, count) VALUES (?, ?, 1)
   ON CONFLICT (user_id, event_name) DO UPDATE SET count = count + 1`;
 
-const WIDEN_HOUR = `
-  INSERT INTO accepted_hours (hour, first_row, last_row) VALUES (?1, ?2, ?3)
-  ON CONFLICT (hour) DO UPDATE SET first_row = min(first_row, ?2), last_row = max(last_row, ?3)`;
+const WIDEN_MINUTE = `
+  INSERT INTO accepted_minutes (minute, first_row, last_row) VALUES (?1, ?2, ?3)
+  ON CONFLICT (minute) DO UPDATE SET first_row = min(first_row, ?2), last_row = max(last_row, ?3)`;
 
-export const HOUR_MS = 3_600_000;
+export const MINUTE_MS = 60_000;
 
 /** What one call has changed so far. */
 class Acceptance {
   readonly deltas = new TallyDeltas();
-  readonly rowsByHour = new Map<number, { first: number; last: number }>();
+  readonly rowsByMinute = new Map<number, { first: number; last: number }>();
 
   constructor(public roomForDeliveries: number) {}
 }
@@ -40,7 +40,7 @@ export class AcceptVerb {
   private readonly insertEvent: Statement;
   private readonly insertDelivery: Statement;
   private readonly countPoint: Statement;
-  private readonly widenHour: Statement;
+  private readonly widenMinute: Statement;
   private readonly selectStored: Statement<EventRow>;
   private readonly selectStandings: Statement<DeliveryStanding>;
 
@@ -52,7 +52,7 @@ export class AcceptVerb {
     this.insertEvent = connection.prepare(INSERT_EVENT);
     this.insertDelivery = connection.prepare(INSERT_DELIVERY);
     this.countPoint = connection.prepare(COUNT_POINT);
-    this.widenHour = connection.prepare(WIDEN_HOUR);
+    this.widenMinute = connection.prepare(WIDEN_MINUTE);
     this.selectStored = connection.prepare('SELECT * FROM events WHERE event_id = ? AND client_id = ?');
     this.selectStandings = connection.prepare(
       'SELECT destination, status FROM deliveries WHERE id BETWEEN ? AND ? ORDER BY id',
@@ -65,7 +65,7 @@ export class AcceptVerb {
       const acceptance = new Acceptance(backlogMax - this.tallies.openCount());
       const results = events.map((event) => this.acceptOne(event, acceptance));
       this.tallies.apply(acceptance.deltas);
-      for (const [hour, { first, last }] of acceptance.rowsByHour) this.widenHour.run(hour, first, last);
+      for (const [minute, { first, last }] of acceptance.rowsByMinute) this.widenMinute.run(minute, first, last);
       return results;
     });
   }
@@ -83,7 +83,7 @@ export class AcceptVerb {
     acceptance.roomForDeliveries -= newEvent.deliveries.length;
     this.insertDeliveries(newEvent, row, acceptance.deltas);
     this.countPoint.run(newEvent.event.userId, newEvent.event.eventName);
-    noteHour(acceptance.rowsByHour, Math.floor(newEvent.event.acceptedAt / HOUR_MS), row);
+    noteMinute(acceptance.rowsByMinute, Math.floor(newEvent.event.acceptedAt / MINUTE_MS), row);
     const deliveries = newEvent.deliveries.map(({ destination }) => ({ destination, status: 'pending' as const }));
     return { kind: 'inserted', status: eventStatusOf(deliveries), deliveries };
   }
@@ -127,8 +127,8 @@ export class AcceptVerb {
   }
 }
 
-function noteHour(rowsByHour: Acceptance['rowsByHour'], hour: number, row: number): void {
-  const known = rowsByHour.get(hour);
-  if (known === undefined) rowsByHour.set(hour, { first: row, last: row });
+function noteMinute(rowsByMinute: Acceptance['rowsByMinute'], minute: number, row: number): void {
+  const known = rowsByMinute.get(minute);
+  if (known === undefined) rowsByMinute.set(minute, { first: row, last: row });
   else known.last = row;
 }

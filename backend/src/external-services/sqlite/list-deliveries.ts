@@ -1,7 +1,7 @@
 import type { DeliveryQuery, Page } from '../../interfaces/event-store';
 import type { DeliveryView } from '../../types/delivery';
 import { decodeCursor, encodeCursor } from '../event-store-rules';
-import { HOUR_MS } from './accept-verb';
+import { MINUTE_MS } from './accept-verb';
 import type { Lane, Parameters } from './lanes';
 import { LaneReader } from './lanes';
 import type { ReadVerbs } from './read-verbs';
@@ -9,14 +9,16 @@ import { deliveryIdsOf } from './rows';
 import type { SqliteConnection } from './sqlite-connection';
 import type { Statement } from './sqlite-driver';
 
-type DeliveryLaneKind = 'event' | 'ended' | 'open' | 'destination' | 'all';
+type DeliveryLaneKind = 'event' | 'endedBadly' | 'open' | 'ended' | 'destination' | 'all';
 
 export const DELIVERY_LANES: Readonly<Record<DeliveryLaneKind, string>> = {
   event: `SELECT id FROM deliveries WHERE id BETWEEN :key AND :key + 99 AND id < :before ORDER BY id DESC`,
-  ended: `SELECT id FROM deliveries INDEXED BY deliveries_ended_badly
+  endedBadly: `SELECT id FROM deliveries INDEXED BY deliveries_ended_badly
     WHERE dead_reason IS NOT NULL AND status = :key AND id < :before AND id >= :lowest ORDER BY id DESC`,
   open: `SELECT id FROM deliveries INDEXED BY deliveries_open
     WHERE due_at IS NOT NULL AND id < :before AND id >= :lowest ORDER BY id DESC`,
+  ended: `SELECT id FROM deliveries INDEXED BY deliveries_ended
+    WHERE due_at IS NULL AND id < :before AND id >= :lowest ORDER BY id DESC`,
   destination: `SELECT id FROM deliveries INDEXED BY deliveries_by_destination
     WHERE destination = :key AND id < :before AND id >= :lowest ORDER BY id DESC`,
   all: `SELECT id FROM deliveries WHERE id < :before AND id >= :lowest ORDER BY id DESC`,
@@ -46,7 +48,7 @@ export class ListDeliveries {
     this.reader = new LaneReader(connection, DELIVERY_LANES, matchingDeliveries, walkRows);
     this.selectRowsById = connection.prepare('SELECT id, client_id FROM events WHERE event_id = ? ORDER BY id DESC');
     this.selectRowRange = connection.prepare(
-      'SELECT min(first_row) AS lowest, max(last_row) AS highest FROM accepted_hours WHERE hour BETWEEN ? AND ?',
+      'SELECT min(first_row) AS lowest, max(last_row) AS highest FROM accepted_minutes WHERE minute BETWEEN ? AND ?',
     );
   }
 
@@ -68,7 +70,7 @@ export class ListDeliveries {
     if (query.eventId !== undefined) return this.eventLanes(query.eventId, query.clientId);
     // Without a status the reason may be that of a dead or of a discarded delivery.
     if (query.deadReason !== undefined && query.status === undefined) {
-      return (['dead', 'discarded'] as const).map((key) => ({ kind: 'ended', key, head }));
+      return (['dead', 'discarded'] as const).map((key) => ({ kind: 'endedBadly', key, head }));
     }
     const lanes = lanesOf(query, head);
     const chosen = this.reader.narrowest(lanes, parameters) ?? lanes[0];
@@ -83,12 +85,12 @@ export class ListDeliveries {
       .map((row) => ({ kind: 'event', key: deliveryIdsOf(row.id).first, head: deliveryIdsOf(row.id).last }));
   }
 
-  /** Between which ids the deliveries created in the query's time lie: as exact as whole hours are. */
+  /** Between which ids the deliveries created in the query's time lie: as exact as whole minutes are. */
   private idRange({ from, to }: DeliveryQuery): { lowest: number; highest: number } {
     if (from === undefined && to === undefined) return { lowest: 0, highest: Number.MAX_SAFE_INTEGER };
-    const fromHour = from === undefined ? Number.MIN_SAFE_INTEGER : Math.floor(from / HOUR_MS);
-    const toHour = to === undefined ? Number.MAX_SAFE_INTEGER : Math.floor(to / HOUR_MS);
-    const { lowest, highest } = this.selectRowRange.get(fromHour, toHour) ?? { lowest: null, highest: null };
+    const fromMinute = from === undefined ? Number.MIN_SAFE_INTEGER : Math.floor(from / MINUTE_MS);
+    const toMinute = to === undefined ? Number.MAX_SAFE_INTEGER : Math.floor(to / MINUTE_MS);
+    const { lowest, highest } = this.selectRowRange.get(fromMinute, toMinute) ?? { lowest: null, highest: null };
     if (lowest === null || highest === null) return { lowest: 0, highest: 0 };
     return { lowest: deliveryIdsOf(lowest).first, highest: deliveryIdsOf(highest).last + 1 };
   }
@@ -96,8 +98,10 @@ export class ListDeliveries {
 
 function lanesOf(query: DeliveryQuery, head: number): Lane<DeliveryLaneKind>[] {
   const lanes: Lane<DeliveryLaneKind>[] = [];
-  if (query.status === 'dead' || query.status === 'discarded') lanes.push({ kind: 'ended', key: query.status, head });
+  if (query.status === 'dead' || query.status === 'discarded')
+    lanes.push({ kind: 'endedBadly', key: query.status, head });
   if (query.status === 'pending' || query.status === 'delivering') lanes.push({ kind: 'open', key: null, head });
+  if (query.status === 'delivered') lanes.push({ kind: 'ended', key: null, head });
   if (query.destination !== undefined) lanes.push({ kind: 'destination', key: query.destination, head });
   return lanes;
 }

@@ -7,7 +7,7 @@ import type { ReadVerbs } from './read-verbs';
 import type { SqliteConnection } from './sqlite-connection';
 import type { NamedStatement } from './sqlite-driver';
 
-type EventLaneKind = 'user' | 'dead' | 'open' | 'stored' | 'destination' | 'name' | 'client' | 'hour' | 'all';
+type EventLaneKind = 'user' | 'dead' | 'open' | 'ended' | 'stored' | 'destination' | 'name' | 'client' | 'hour' | 'all';
 
 export const EVENT_LANES: Readonly<Record<EventLaneKind, string>> = {
   user: `SELECT id FROM events INDEXED BY events_by_user WHERE user_id = :key AND id < :before ORDER BY id DESC`,
@@ -18,6 +18,8 @@ export const EVENT_LANES: Readonly<Record<EventLaneKind, string>> = {
     AND id > :above AND event_time_seconds BETWEEN :from AND :to ORDER BY id DESC`,
   open: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_open
     WHERE d.due_at IS NOT NULL AND d.id < :before * 100 ORDER BY d.id DESC`,
+  ended: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_ended
+    WHERE d.due_at IS NULL AND d.id < :before * 100 ORDER BY d.id DESC`,
   dead: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_ended_badly
     WHERE d.dead_reason IS NOT NULL AND d.status = 'dead' AND d.id < :before * 100 ORDER BY d.id DESC`,
   destination: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_by_destination
@@ -111,6 +113,7 @@ function lanesOf(query: EventQuery, head: number): Lane<EventLaneKind>[] {
   if (query.status === 'dead') lanes.push({ kind: 'dead', key: null, head });
   if (query.status === 'pending') lanes.push({ kind: 'open', key: null, head });
   if (query.status === 'stored') lanes.push({ kind: 'stored', key: null, head });
+  if (query.status === 'delivered') lanes.push({ kind: 'ended', key: null, head });
   if (query.destination !== undefined) lanes.push({ kind: 'destination', key: query.destination, head });
   if (query.eventName !== undefined) lanes.push({ kind: 'name', key: query.eventName, head });
   if (query.clientId !== null) lanes.push({ kind: 'client', key: query.clientId, head });

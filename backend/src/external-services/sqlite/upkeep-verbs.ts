@@ -1,6 +1,6 @@
 import type { PruneCommand } from '../../interfaces/event-store';
 import type { DeliveryStatus } from '../../types/event';
-import { HOUR_MS } from './accept-verb';
+import { MINUTE_MS } from './accept-verb';
 import { deliveryIdsOf } from './rows';
 import type { SqliteConnection } from './sqlite-connection';
 import type { Statement } from './sqlite-driver';
@@ -33,14 +33,14 @@ export class UpkeepVerbs {
   private readonly deleteDeliveries: Statement<{ destination: string; status: DeliveryStatus }>;
   private readonly deleteEvent: Statement;
   private readonly movePoint: Statement;
-  private readonly deleteHours: Statement;
+  private readonly deleteMinutes: Statement;
   private readonly probe: Statement;
 
   constructor(
     private readonly connection: SqliteConnection,
     private readonly tallies: Tallies,
   ) {
-    this.selectLastOldRow = connection.prepare('SELECT max(last_row) AS row FROM accepted_hours WHERE hour <= ?');
+    this.selectLastOldRow = connection.prepare('SELECT max(last_row) AS row FROM accepted_minutes WHERE minute <= ?');
     this.selectOld = connection.prepare(SELECT_OLD);
     this.deleteAttempts = connection.prepare('DELETE FROM attempts WHERE delivery_id BETWEEN ? AND ?');
     this.deleteDeliveries = connection.prepare(
@@ -48,8 +48,9 @@ export class UpkeepVerbs {
     );
     this.deleteEvent = connection.prepare('DELETE FROM events WHERE id = ?');
     this.movePoint = connection.prepare('UPDATE points SET pruned = pruned + 1 WHERE user_id = ? AND event_name = ?');
-    this.deleteHours = connection.prepare(
-      'DELETE FROM accepted_hours WHERE last_row < (SELECT coalesce(min(id), 0) FROM events)',
+    this.deleteMinutes = connection.prepare(
+      `DELETE FROM accepted_minutes WHERE minute <= ? AND NOT EXISTS
+        (SELECT 1 FROM events WHERE id BETWEEN first_row AND last_row)`,
     );
     this.probe = connection.prepare('UPDATE probes SET count = count + 1 WHERE id = 1');
   }
@@ -68,14 +69,15 @@ export class UpkeepVerbs {
   }
 
   private pruneOnwards(acceptedBefore: number, limit: number): number {
-    const lastRow = this.selectLastOldRow.get(Math.floor(acceptedBefore / HOUR_MS))?.row ?? 0;
+    const lastMinute = Math.floor(acceptedBefore / MINUTE_MS);
+    const lastRow = this.selectLastOldRow.get(lastMinute)?.row ?? 0;
     const lookedAt = limit * LOOKED_AT_PER_PRUNED;
     const rows = this.selectOld.all(acceptedBefore, this.prunedUpTo, lastRow, lookedAt);
     const deltas = new TallyDeltas();
     const prunable = rows.filter((row) => row.is_prunable === 1).slice(0, limit);
     for (const row of prunable) this.pruneOne(row, deltas);
     this.tallies.apply(deltas);
-    if (prunable.length > 0) this.deleteHours.run();
+    if (prunable.length > 0) this.deleteMinutes.run(lastMinute);
     if (prunable.length === limit) this.prunedUpTo = prunable.at(-1)?.id ?? 0;
     else this.prunedUpTo = rows.length === lookedAt ? (rows.at(-1)?.id ?? 0) : 0;
     return prunable.length;
