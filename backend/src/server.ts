@@ -23,15 +23,24 @@ function explain(error: unknown, port: number): unknown {
   return error;
 }
 
+/** A second SIGINT within this time is taken for an echo of the first. */
+const REPEAT_MS = 500;
+
 async function main(): Promise<void> {
   const config = loadConfig();
   const log = createLogger(config.logLevel);
   let exitCode = 0;
   let stopping: Promise<void> | null = null;
+  let stoppingSince = 0;
 
   const stop = (gateway: Gateway, why: string, code: number): void => {
-    // Asked twice: whoever waits has lost patience.
-    if (stopping !== null) process.exit(code === 0 ? 130 : code);
+    if (stopping !== null) {
+      // One Ctrl-C reaches a process under npm twice, at once.
+      if (why === 'SIGINT' && performance.now() - stoppingSince < REPEAT_MS) return;
+      // Asked twice: whoever waits has lost patience.
+      process.exit(code === 0 ? 130 : code);
+    }
+    stoppingSince = performance.now();
     exitCode = code;
     log.info({ why }, 'gateway.stopping');
     stopping = gateway.stop().catch((error: unknown) => {
@@ -67,7 +76,5 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   complain(error);
-  if (!(error instanceof ConfigError) && error instanceof Error && error.stack)
-    process.stderr.write(`${error.stack}\n`);
   process.exit(1);
 });

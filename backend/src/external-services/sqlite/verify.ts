@@ -37,8 +37,9 @@ const SELECT_EVENTS = `
 const SELECT_DELIVERIES = `
   SELECT id, destination, status, attempts, checksum, payload FROM deliveries WHERE id > ? ORDER BY id LIMIT ?`;
 
+// node:sqlite binds every number as REAL, which a column's affinity mends and arithmetic does not.
 const SELECT_DELIVERY_STATE = `
-  SELECT (SELECT count(*) FROM events WHERE id = ?1 / 100) AS events,
+  SELECT (SELECT count(*) FROM events WHERE id = CAST(?1 AS INTEGER) / 100) AS events,
     (SELECT max(number) FROM attempts WHERE delivery_id = ?1) AS lastAttempt`;
 
 const SELECT_POINTS = `
