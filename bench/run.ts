@@ -1,6 +1,7 @@
 import { acceptScenario } from './scenarios/accept';
 import { deliverScenario } from './scenarios/deliver';
 import { diskScenario } from './scenarios/disk';
+import { usersScenario } from './scenarios/users';
 
 /**
  * `npm run bench [-- name …]`: the scenarios, one after the other. Machines differ and are shared, so what counts are the ratios, each taken
@@ -10,6 +11,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
   disk: diskScenario,
   accept: acceptScenario,
   deliver: deliverScenario,
+  users: usersScenario,
 };
 
 async function main(): Promise<void> {

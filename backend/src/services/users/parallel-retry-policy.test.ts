@@ -1,0 +1,232 @@
+import fc from 'fast-check';
+
+import { seededRandom } from '../../../test/support/seeded-random';
+import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
+import type { Sent, SourceQuestion } from '../../interfaces/source-policy';
+import { deadline } from '../resilience/deadline';
+import { ParallelRetryPolicy } from './parallel-retry-policy';
+
+const found: Sent<string> = { kind: 'found', value: 'yes' };
+const notFound: Sent<string> = { kind: 'not_found' };
+const unavailable: Sent<string> = { kind: 'failed', code: 'http_503', isRetryable: true, retryAfter: null };
+const hang = 'hang' as const;
+
+interface Scripted {
+  readonly sent: Sent<string> | typeof hang;
+  readonly afterMs: number;
+}
+
+const after = (afterMs: number, sent: Scripted['sent']): Scripted => ({ sent, afterMs });
+
+function policyWith(script: readonly Scripted[], deadlineMs = 1_400) {
+  const runtime = new SimulatedRuntime({ seed: 1 });
+  const policy = new ParallelRetryPolicy(runtime, {
+    poolSize: 50,
+    ratePerSecond: 1_000,
+    circuitCooldownMs: 5_000,
+    timeoutMaxMs: 1_400,
+  });
+  const gone = new AbortController();
+  const limit = deadline(runtime, deadlineMs, gone.signal);
+  const sentAt: number[] = [];
+  const reasons: unknown[] = [];
+  const question = policy.ask({ signal: limit.signal, remainingMs: () => limit.remainingMs() });
+  const send = async (signal: AbortSignal): Promise<Sent<string>> => {
+    const step = script[sentAt.length] ?? after(0, unavailable);
+    sentAt.push(runtime.monotonic());
+    await runtime.sleep(step.sent === hang ? 3_600_000 : step.afterMs, signal);
+    if (!signal.aborted && step.sent !== hang) return step.sent;
+    reasons.push(signal.reason);
+    return { kind: 'failed', code: 'aborted', isRetryable: true, retryAfter: null };
+  };
+  const ask = (): Promise<Sent<string>> => drive(runtime, question, send, limit.signal);
+  return { runtime, policy, question, ask, send, sentAt, reasons, gone, limit };
+}
+
+/** What axios-retry does with a question. */
+async function drive<T>(
+  runtime: SimulatedRuntime,
+  question: SourceQuestion,
+  send: (signal: AbortSignal) => Promise<Sent<T>>,
+  signal: AbortSignal,
+): Promise<Sent<T>> {
+  for (;;) {
+    const sent = await question.attempt(send);
+    const delayMs = question.planRetry(sent);
+    if (delayMs === null) return sent;
+    await runtime.sleep(delayMs, signal);
+  }
+}
+
+describe('ParallelRetryPolicy', () => {
+  it('sends once where that succeeds', async () => {
+    const { runtime, ask, sentAt, question } = policyWith([after(100, found)]);
+    await expect(runtime.until(ask())).resolves.toEqual(found);
+    expect([sentAt, question.attempts]).toEqual([[0], 1]);
+  });
+
+  it('sends two copies the second time; the first success wins and the other is aborted', async () => {
+    const { runtime, ask, sentAt, reasons, question } = policyWith([
+      after(100, unavailable),
+      after(500, found),
+      after(200, found),
+    ]);
+    await expect(runtime.until(ask())).resolves.toEqual(found);
+    expect(sentAt).toHaveLength(3);
+    expect(sentAt[1]).toBe(sentAt[2]);
+    expect((sentAt[1] ?? 0) - 100).toBeLessThanOrEqual(25);
+    expect(runtime.monotonic()).toBe((sentAt[1] ?? 0) + 200);
+    await runtime.advance(0);
+    expect(reasons).toEqual(['superseded']);
+    expect(question.attempts).toBe(2);
+  });
+
+  it('waits for the second copy when the first one fails', async () => {
+    const { runtime, ask, sentAt } = policyWith([after(0, unavailable), after(10, unavailable), after(90, found)]);
+    await expect(runtime.until(ask())).resolves.toEqual(found);
+    expect(sentAt).toHaveLength(3);
+  });
+
+  it('makes four attempts at most', async () => {
+    const { runtime, ask, sentAt, question } = policyWith([]);
+    await expect(runtime.until(ask())).resolves.toEqual(unavailable);
+    expect([question.attempts, sentAt.length]).toEqual([4, 7]);
+  });
+
+  it('believes a 404 at the second sighting, not at the first', async () => {
+    const once = policyWith([after(0, notFound), after(5, notFound), after(9, found)]);
+    await expect(once.runtime.until(once.ask())).resolves.toEqual(found);
+    const twice = policyWith([after(0, notFound), after(5, notFound), after(9, unavailable)]);
+    await twice.runtime.until(twice.ask());
+    expect([twice.question.isKnownAbsent(), twice.question.attempts]).toEqual([true, 2]);
+    const lone = policyWith([after(0, notFound), after(5, unavailable), after(9, unavailable), after(1, found)]);
+    await expect(lone.runtime.until(lone.ask())).resolves.toEqual(found);
+    expect(lone.question.isKnownAbsent()).toBe(false);
+  });
+
+  it('does not repeat what would fail again', async () => {
+    const refused: Sent<string> = { kind: 'failed', code: 'http_400', isRetryable: false, retryAfter: null };
+    const { runtime, ask, sentAt, policy } = policyWith([after(0, refused)]);
+    await expect(runtime.until(ask())).resolves.toEqual(refused);
+    expect(sentAt).toHaveLength(1);
+    expect(policy.circuit.snapshot().failures).toBe(0);
+  });
+
+  it('gives up an attempt after 700 ms, and tries again', async () => {
+    const { runtime, ask, sentAt, reasons } = policyWith([after(0, hang), after(10, found)]);
+    await expect(runtime.until(ask())).resolves.toEqual(found);
+    expect(reasons[0]).toBe('attempt_timeout');
+    expect(sentAt[1]).toBeGreaterThanOrEqual(700);
+    expect(sentAt[1]).toBeLessThanOrEqual(725);
+  });
+
+  it('never repeats what was cancelled, and does not hold it against the source', async () => {
+    const { runtime, ask, sentAt, gone, policy } = policyWith([after(0, hang)]);
+    runtime.after(100, () => gone.abort('client_gone'));
+    await expect(runtime.until(ask())).resolves.toMatchObject({ code: 'cancelled', isRetryable: false });
+    expect([sentAt, policy.circuit.snapshot().failures]).toEqual([[0], 0]);
+  });
+
+  it('ends at once when the deadline comes during a later attempt', async () => {
+    const { runtime, ask } = policyWith([after(0, unavailable), after(0, hang), after(0, hang)], 300);
+    await expect(runtime.until(ask())).resolves.toMatchObject({ code: 'cancelled' });
+    expect(runtime.monotonic()).toBe(300);
+  });
+
+  it.each([
+    ['1', 1_000, 2],
+    ['2', 0, 1],
+    ['86400', 0, 1],
+    ['soon', 0, 3],
+  ])('obeys Retry-After: %s only where it fits the deadline', async (retryAfter, leastMs, sendings) => {
+    const { runtime, ask, sentAt } = policyWith([
+      after(0, { ...unavailable, retryAfter } as Sent<string>),
+      after(0, found),
+      after(50, found),
+    ]);
+    await runtime.until(ask());
+    await runtime.advance(0);
+    expect(sentAt.length).toBe(sendings === 2 ? 3 : sendings);
+    expect(runtime.monotonic()).toBeGreaterThanOrEqual(leastMs);
+  });
+
+  it('opens the circuit when the source is down, then asks nothing, and closes it after two probes', async () => {
+    const { runtime, policy, limit } = policyWith([]);
+    let isDown = true;
+    let calls = 0;
+    const send = async (): Promise<Sent<string>> => {
+      calls += 1;
+      return isDown ? unavailable : found;
+    };
+    const ask = (): Promise<Sent<string>> => {
+      const question = policy.ask({ signal: new AbortController().signal, remainingMs: () => 1_400 });
+      return runtime.until(drive(runtime, question, send, limit.signal));
+    };
+    while (policy.circuit.state === 'CLOSED') await ask();
+    expect(calls).toBe(10);
+    await expect(ask()).resolves.toMatchObject({ code: 'circuit_open' });
+    expect(calls).toBe(10);
+    isDown = false;
+    await runtime.advance(5_000);
+    await ask();
+    await ask();
+    expect([policy.circuit.state, calls]).toEqual(['CLOSED', 12]);
+  });
+
+  it('is never more in flight than the pool holds, and never overspends the budget', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 2 ** 32 }),
+        fc.integer({ min: 1, max: 20 }),
+        async (seed, poolSize) => {
+          const seen = await overload(seed, poolSize);
+          expect(seen.mostInFlight).toBeLessThanOrEqual(poolSize);
+          const { first, again } = seen;
+          for (const at of again) {
+            const within = (time: number): boolean => time > at - 10_000 && time <= at;
+            const granted = 0.25 * first.filter(within).length + 100;
+            expect(again.filter(within).length).toBeLessThanOrEqual(granted);
+          }
+          // The budget must have been the limit, or this shows nothing.
+          expect(again.length).toBeGreaterThan(150);
+        },
+      ),
+      { numRuns: process.env.LONG === '1' ? 1_000 : 8 },
+    );
+  }, 120_000);
+});
+
+/** 1 500 questions in 12 s to a source of which four calls in ten fail; when each first sending and each retry or copy began. */
+async function overload(seed: number, poolSize: number) {
+  const runtime = new SimulatedRuntime({ seed });
+  const dice = seededRandom(seed);
+  const policy = new ParallelRetryPolicy(runtime, {
+    poolSize,
+    ratePerSecond: 1_000,
+    circuitCooldownMs: 100,
+    timeoutMaxMs: 1_400,
+  });
+  const first: number[] = [];
+  const again: number[] = [];
+  let inFlight = 0;
+  let mostInFlight = 0;
+  const one = async (): Promise<void> => {
+    await runtime.sleep(dice.next() * 12_000);
+    const limit = deadline(runtime, 1_400);
+    const question = policy.ask({ signal: limit.signal, remainingMs: () => limit.remainingMs() });
+    let sendings = 0;
+    const send = async (signal: AbortSignal): Promise<Sent<string>> => {
+      (sendings === 0 ? first : again).push(runtime.monotonic());
+      sendings += 1;
+      inFlight += 1;
+      mostInFlight = Math.max(mostInFlight, inFlight);
+      await runtime.sleep(1 + dice.next() * 20, signal);
+      inFlight -= 1;
+      return dice.next() < 0.4 ? unavailable : found;
+    };
+    await drive(runtime, question, send, limit.signal);
+    limit.clear();
+  };
+  await runtime.until(Promise.all(Array.from({ length: 1_500 }, one)));
+  return { first, again, mostInFlight };
+}
