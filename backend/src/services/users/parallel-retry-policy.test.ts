@@ -8,7 +8,7 @@ import { ParallelRetryPolicy } from './parallel-retry-policy';
 
 const found: Sent<string> = { kind: 'found', value: 'yes' };
 const notFound: Sent<string> = { kind: 'not_found' };
-const unavailable: Sent<string> = { kind: 'failed', code: 'http_503', isRetryable: true, retryAfter: null };
+const unavailable = { kind: 'failed', code: 'http_503', isRetryable: true, retryAfter: null } as const;
 const hang = 'hang' as const;
 
 interface Scripted {
@@ -140,7 +140,7 @@ describe('ParallelRetryPolicy', () => {
     ['soon', 0, 3],
   ])('obeys Retry-After: %s only where it fits the deadline', async (retryAfter, leastMs, sendings) => {
     const { runtime, ask, sentAt } = policyWith([
-      after(0, { ...unavailable, retryAfter } as Sent<string>),
+      after(0, { ...unavailable, retryAfter }),
       after(0, found),
       after(50, found),
     ]);
