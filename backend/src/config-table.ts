@@ -270,7 +270,8 @@ export const SETTING_GROUPS = {
       name: 'CIRCUIT_COOLDOWN_MS',
       rule: whole({ unit: 'ms', min: 10, max: HOUR }),
       fallback: 5 * SECOND,
-      meaning: 'How long a failing upstream is left alone before it is probed.',
+      meaning:
+        'How long a failing upstream is left alone before it is probed; a read source at first a second at most.',
     }),
   },
 } as const;

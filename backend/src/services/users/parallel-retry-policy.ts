@@ -21,7 +21,7 @@ export interface ParallelRetryOptions {
   readonly poolSize: number;
   /** So many are begun in a second. */
   readonly ratePerSecond: number;
-  /** How long the source is left alone once it has failed too often. */
+  /** How long the source is left alone once it has failed too often; at first a second at most, and twice as long after each failed probe. */
   readonly circuitCooldownMs: number;
   /** No attempt is given longer than this. */
   readonly timeoutMaxMs: number;
@@ -36,8 +36,11 @@ const leastTimeoutMs = 500;
 const maxWaiting = 1_000;
 /** More than any deadline of ours: a longer wait that is asked for does not fit, however long it is. */
 const retryAfterCapMs = 3_600_000;
-/** A source that fails one call in ten at random is in its normal state; only half of the calls, or ten in a row, is an outage. */
-const circuitRules = { windowMs: 10_000, failureRatio: 0.5, minimumCalls: 20, failuresInARow: 10 };
+/** A source that fails one call in ten at random is in its normal state; only half of the calls, or twenty in a row, is an outage. */
+const circuitRules = { windowMs: 10_000, failureRatio: 0.5, minimumCalls: 20, failuresInARow: 20 };
+
+/** Somebody waits for the answer: after a moment of weakness the source is probed soon, and ever later only while it stays down. */
+const firstCooldownMaxMs = 1_000;
 
 const cancelled: Sent<never> = { kind: 'failed', code: 'cancelled', isRetryable: false, retryAfter: null };
 
@@ -69,7 +72,7 @@ export class ParallelRetryPolicy implements SourcePolicy {
     this.timeout = new AttemptTimeout({ firstMs: firstTimeoutMs, minMs: leastTimeoutMs, maxMs: timeoutMaxMs });
     this.circuit = new Circuit(runtime, {
       ...circuitRules,
-      cooldownMs: circuitCooldownMs,
+      cooldownMs: Math.min(circuitCooldownMs, firstCooldownMaxMs),
       maxCooldownMs: Math.max(60_000, circuitCooldownMs),
     });
   }
