@@ -29,6 +29,9 @@ export interface DestinationContract {
   readonly circuit?: CircuitPolicy;
 }
 
+/** The code of a call that was not made because the destination's address is none that may be called. A later try would fare no better. */
+export const ADDRESS_REFUSED = 'address_refused';
+
 /** What came back from a call, before it means anything. */
 export type UpstreamAnswer =
   | {

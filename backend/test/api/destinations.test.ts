@@ -99,6 +99,36 @@ describe('several destinations', () => {
     expect(two.calls).toHaveLength(0);
   });
 
+  test('a webhook within our own network is not called unless it is allowed: its event is dead, and says why', async () => {
+    file(webhook().replace('allowPrivateNetwork: true', 'allowPrivateNetwork: false'));
+    await gateway.start();
+    const id = await post();
+    expect(standing(await read(id))).toEqual({ two: 'dead' });
+    const attempts = (await gateway.get(`/events/${id}/attempts`)).body as { data: unknown[] };
+    expect(attempts.data).toMatchObject([{ outcome: 'rejected', error: 'address_refused', http_status: null }]);
+    expect(two.calls).toHaveLength(0);
+  });
+
+  test('batches go as arrays, and each of their events is delivered', async () => {
+    two.answering = () => ({ status: 503 });
+    file(webhook(', maxBatch: 100, batchMode: atomic, concurrency: 1'));
+    await gateway.start();
+    const ids = await Promise.all(
+      Array.from(
+        { length: 40 },
+        async () => ((await gateway.post('/events', purchase())).body as { event_id: string }).event_id,
+      ),
+    );
+    two.answering = () => accepted;
+    const received = () =>
+      two.calls
+        .filter(({ status }) => status === 202)
+        .flatMap(({ body }) => (JSON.parse(body) as { data: { event_id: string } }[]).map(({ data }) => data.event_id));
+    await two.until(() => received().length >= ids.length);
+    expect(received().sort()).toEqual([...ids].sort());
+    expect(two.calls.length).toBeLessThan(60);
+  });
+
   test('a file with faults keeps the gateway from starting and names them', async () => {
     file(adeventsx(', mode: test'), webhook(', retries: 3'));
     await expect(gateway.start()).rejects.toThrow(/line 1: destinations\[1\]\.retries is not known here/);

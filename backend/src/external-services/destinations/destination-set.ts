@@ -1,5 +1,6 @@
 import type { Destination } from '../../interfaces/destination';
 import type { Runtime } from '../../interfaces/runtime';
+import { createGuardedAgents } from '../http/address-guard';
 import { UpstreamClient } from '../http/upstream-client';
 import { AdEventsXDestination } from './adeventsx-destination';
 import type { DestinationDefinition } from './destination-definition';
@@ -47,7 +48,9 @@ export class DestinationSet {
 }
 
 function makeDestination(definition: DestinationDefinition, runtime: Pick<Runtime, 'now'>): Destination {
-  const client = new UpstreamClient({ maxSockets: definition.concurrency });
+  const maxSockets = definition.concurrency;
+  const isGuarded = definition.type === 'webhook' && !definition.allowPrivateNetwork;
+  const client = new UpstreamClient({ maxSockets, ...(isGuarded && { agents: createGuardedAgents(maxSockets) }) });
   switch (definition.type) {
     case 'adeventsx':
       return new AdEventsXDestination(definition, client);

@@ -23,7 +23,8 @@ export class SendingWatch {
     });
     request.once('socket', (socket: net.Socket & { readonly secureConnecting?: boolean }) => {
       // A socket that was kept alive is open already; until a new one is, node holds the request back.
-      if (!socket.connecting && socket.secureConnecting !== true) this.hasBegun = true;
+      const isOpen = !socket.connecting && socket.secureConnecting !== true && !socket.destroyed;
+      if (isOpen) this.hasBegun = true;
       else socket.once(isTls ? 'secureConnect' : 'connect', () => (this.hasBegun = true));
     });
     return request;

@@ -1,13 +1,15 @@
 import axios, { type AxiosInstance } from 'axios';
 import axiosRetry from 'axios-retry';
 
-import type { UpstreamAnswer } from '../../interfaces/destination';
+import { ADDRESS_REFUSED, type UpstreamAnswer } from '../../interfaces/destination';
 import { axiosDefaults, createAgents, destroyAgents, failureCode, type UpstreamAgents } from './axios-defaults';
 import { SendingWatch } from './sending-watch';
 
 export interface UpstreamClientOptions {
   /** Sockets kept and opened at most. */
   readonly maxSockets: number;
+  /** Whose agents connect; left out, to any address. */
+  readonly agents?: UpstreamAgents;
 }
 
 export interface UpstreamRequest {
@@ -24,13 +26,14 @@ export class UpstreamClient {
   private readonly axios: AxiosInstance;
   private readonly agents: UpstreamAgents;
 
-  constructor({ maxSockets }: UpstreamClientOptions) {
-    this.agents = createAgents(maxSockets);
+  constructor({ maxSockets, agents = createAgents(maxSockets) }: UpstreamClientOptions) {
+    this.agents = agents;
     this.axios = axios.create(axiosDefaults(this.agents));
     axiosRetry(this.axios, {
       // Only what broke before anything was sent: all other retries belong to the schedule in the store, where each is a recorded attempt.
       retries: 2,
-      retryCondition: (error) => error.code !== 'ERR_CANCELED' && isBeforeSending(error.config?.transport),
+      retryCondition: ({ code, config }) =>
+        code !== 'ERR_CANCELED' && code !== ADDRESS_REFUSED && isBeforeSending(config?.transport),
       retryDelay: (count) => 25 * count,
       shouldResetTimeout: false,
       onRetry: () => undefined,

@@ -1,4 +1,4 @@
-import type { Destination, UpstreamAnswer } from '../../interfaces/destination';
+import { ADDRESS_REFUSED, type Destination, type UpstreamAnswer } from '../../interfaces/destination';
 import type { Outcome, PossibleDuplicateReason } from '../../types/delivery';
 import { retryAfterMs } from '../resilience/backoff';
 
@@ -17,9 +17,18 @@ const EXCERPT_MAX_CHARS = 500;
 /** 4xx that a later try may cure: timeout, too early, too many requests (RFC 9110, 8470, 6585). */
 const RETRYABLE_4XX = new Set([408, 425, 429]);
 
+/** Nothing was sent and nothing would be at any later try: dead at once, for an operator to see and to replay. */
+const REFUSED_ADDRESS: Reading = {
+  outcome: { kind: 'rejected', reason: 'rejected' },
+  httpStatus: null,
+  error: ADDRESS_REFUSED,
+  excerpt: null,
+};
+
 /** Reads an answer by the one table for all destinations; only the meaning of a 2xx body and of 409 is the destination's own. Pure. */
 export function readAnswer(answer: UpstreamAnswer, destination: Destination, nowMs: number): Reading {
   if (answer.kind === 'failure') {
+    if (answer.code === ADDRESS_REFUSED) return REFUSED_ADDRESS;
     const possibleDuplicate = answer.mayHaveBeenProcessed ? duplicateReasonOf(answer.code) : null;
     return {
       outcome: { kind: 'retryable', retryAfterMs: null, possibleDuplicate },

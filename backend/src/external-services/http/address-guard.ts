@@ -1,0 +1,105 @@
+/**
+ * Keeps calls away from what is not the public Internet: a URL that somebody outside may have chosen must not lead to our own machines.
+ * Checked at the moment of connecting, on the address itself, so that a name whose answer changes is checked each time.
+ */
+import dns from 'node:dns';
+import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
+
+import { ADDRESS_REFUSED } from '../../interfaces/destination';
+import { createAgents, type UpstreamAgents } from './axios-defaults';
+
+/** Of the IANA registries of special-purpose addresses (RFC 6890 and its successors): all that is not globally reachable, and multicast. */
+const NOT_PUBLIC = {
+  ipv4: [
+    '0.0.0.0/8',
+    '10.0.0.0/8',
+    '100.64.0.0/10',
+    '127.0.0.0/8',
+    '169.254.0.0/16',
+    '172.16.0.0/12',
+    '192.0.0.0/24',
+    '192.0.2.0/24',
+    '192.88.99.0/24',
+    '192.168.0.0/16',
+    '198.18.0.0/15',
+    '198.51.100.0/24',
+    '203.0.113.0/24',
+    '224.0.0.0/4',
+    '240.0.0.0/4',
+  ],
+  // Those that carry an IPv4 address inside (translation, 6to4, Teredo) go as a whole: nobody's receiver is reached by them alone.
+  ipv6: [
+    '::/96',
+    '::ffff:0:0:0/96',
+    '64:ff9b::/96',
+    '64:ff9b:1::/48',
+    '100::/64',
+    '2001::/23',
+    '2001:db8::/32',
+    '2002::/16',
+    '3fff::/20',
+    '5f00::/16',
+    'fc00::/7',
+    'fe80::/10',
+    'fec0::/10',
+    'ff00::/8',
+  ],
+} as const;
+
+const blocked = new BlockList();
+for (const family of ['ipv4', 'ipv6'] as const) {
+  for (const range of NOT_PUBLIC[family]) {
+    const [network = '', prefix] = range.split('/');
+    blocked.addSubnet(network, Number(prefix), family);
+  }
+}
+
+/** Whether the IP address, of either family, is one of the public Internet. An IPv4 address written as IPv6 is judged as what it is. */
+export function isPublicAddress(address: string): boolean {
+  const [plain = ''] = address.split('%');
+  if (isIP(plain) === 0) return false;
+  return !blocked.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
+}
+
+function refusal(host: string): Error {
+  return Object.assign(new Error(`${host} is not a public address`), { code: ADDRESS_REFUSED });
+}
+
+type Resolve = (
+  hostname: string,
+  options: dns.LookupAllOptions,
+  done: (error: Error | null, addresses: dns.LookupAddress[]) => void,
+) => void;
+
+/** A lookup that refuses a name any of whose addresses is not public. */
+export function guardedLookup(resolve: Resolve = dns.lookup): LookupFunction {
+  return (hostname, options, done) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      const [first] = addresses ?? [];
+      if (error !== null || first === undefined) {
+        const nothing = Object.assign(new Error(`${hostname} has no address`), { code: 'ENOTFOUND' });
+        return done(error ?? nothing, '');
+      }
+      if (!addresses.every(({ address }) => isPublicAddress(address))) return done(refusal(hostname), '');
+      if (options.all === true) done(null, addresses);
+      else done(null, first.address, first.family);
+    });
+  };
+}
+
+/** Agents that connect to public addresses only; anything else ends with the code `address_refused`, before a byte is sent. */
+export function createGuardedAgents(maxSockets: number, resolve?: Resolve): UpstreamAgents {
+  const lookup = guardedLookup(resolve);
+  const agents = createAgents(maxSockets);
+  for (const agent of [agents.httpAgent, agents.httpsAgent]) {
+    const connect = agent.createConnection.bind(agent);
+    // For an address in the URL nothing is looked up, so it is checked here.
+    agent.createConnection = (options, done) => {
+      const host = options.host ?? '';
+      if (isIP(host) === 0 || isPublicAddress(host)) return connect({ ...options, lookup }, done);
+      process.nextTick(() => done?.(refusal(host), undefined as never));
+      return undefined;
+    };
+  }
+  return agents;
+}
