@@ -83,6 +83,21 @@ export const SETTING_GROUPS = {
       meaning:
         'The address to listen on. Outside production only this machine is served unless it is set, because clients may then be public.',
     }),
+    tlsCertFile: setting<string | null>({
+      name: 'TLS_CERT_FILE',
+      rule: absolutePath(),
+      fallback: null,
+      shownDefault: 'none: plain HTTP, for behind a proxy',
+      meaning:
+        'The certificate, and those between it and its root, in PEM: `PORT` then speaks HTTPS. Read again on SIGHUP.',
+    }),
+    tlsKeyFile: setting<string | null>({
+      name: 'TLS_KEY_FILE',
+      rule: absolutePath(),
+      fallback: null,
+      shownDefault: 'required with `TLS_CERT_FILE`',
+      meaning: 'The private key of the certificate, in PEM, without a passphrase.',
+    }),
     corsOrigins: setting<readonly string[]>({
       name: 'CORS_ORIGINS',
       rule: originList(),
@@ -121,6 +136,14 @@ export const SETTING_GROUPS = {
       isSecret: true,
       meaning:
         'The secret that signs tokens, at least 32 bytes (`openssl rand -base64 48`). Two separated by a comma while it is being rotated: the first signs, both are accepted.',
+    }),
+    jwtKeyFile: setting<string | null>({
+      name: 'JWT_KEY_FILE',
+      rule: absolutePath(),
+      fallback: null,
+      shownDefault: 'none',
+      meaning:
+        'In place of `JWT_SECRET`: a PEM file of keys on the curve P-256, for ES256. The first signs, all are accepted and published at `/.well-known/jwks.json`. Read again on SIGHUP.',
     }),
     clientsFile: setting<string | null>({
       name: 'CLIENTS_FILE',

@@ -95,8 +95,17 @@ function relationFaults(v: Values, isProduction: boolean): string[] {
     'ADEVENTSX_API_KEY was not set; it must be the key for ADEVENTSX_URL, which is set.',
   );
   refuse(
-    isProduction && v.jwtSecrets?.length === 0,
-    'JWT_SECRET was not set; in production it must be at least 32 bytes (openssl rand -base64 48 makes one).',
+    (v.tlsCertFile === null) !== (v.tlsKeyFile === null) && v.tlsCertFile !== undefined && v.tlsKeyFile !== undefined,
+    'TLS_CERT_FILE or TLS_KEY_FILE was not set; a certificate and its key are set together or not at all.',
+  );
+  const hasSecret = v.jwtSecrets?.length !== 0;
+  refuse(
+    hasSecret && typeof v.jwtKeyFile === 'string',
+    'JWT_KEY_FILE was set beside JWT_SECRET; one of the two must go, or a token could choose its algorithm.',
+  );
+  refuse(
+    isProduction && !hasSecret && v.jwtKeyFile === null,
+    'JWT_SECRET was not set; in production it must be at least 32 bytes (openssl rand -base64 48 makes one), or JWT_KEY_FILE instead.',
   );
   return faults;
 }
@@ -112,7 +121,7 @@ export function loadConfig(environment: Environment = process.env): Config {
   if (faults.length > 0) throw new ConfigError(faults);
 
   const { jwtSecrets, ...rest } = values;
-  const isJwtKeyMade = jwtSecrets.length === 0;
+  const isJwtKeyMade = jwtSecrets.length === 0 && rest.jwtKeyFile === null;
   return Object.freeze({
     ...rest,
     store: { ...rest.store, path: resolve(rest.store.path) },
@@ -123,7 +132,7 @@ export function loadConfig(environment: Environment = process.env): Config {
     isProduction,
     version: (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version,
     migrationsFolder: join(packageRoot(), 'backend', 'migrations'),
-    jwtKeys: (isJwtKeyMade ? [randomBytes(32)] : jwtSecrets).map((secret) => createSecretKey(secret)),
+    jwtKeys: (jwtSecrets.length === 0 ? [randomBytes(32)] : jwtSecrets).map((secret) => createSecretKey(secret)),
     isJwtKeyMade,
     lookup: environmentLookup(environment),
   });

@@ -72,7 +72,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   const { log, runtime = systemRuntime } = parts;
   const drainMs = config.shutdownTimeoutMs * DRAIN_SHARE;
   const files = await SettingsFiles.read(config, runtime);
-  const { catalogue, clients, destinations } = files;
+  const { catalogue, clients, destinations, keys } = files;
 
   const store = await openStore(config, parts);
   started.push(() => store.close());
@@ -110,7 +110,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   const circuits = () => ({ ...worker.circuits(), ...users.circuits() });
   const health = new HealthService({ store, runtime, environment, version, circuits });
   const operator = createOperatorControllers({ store, runtime, worker, destinations: () => destinations.current() });
-  const http = { runtime, log, store, catalogue, clients, events, stream, users, health, operator, drainMs };
+  const http = { runtime, log, store, catalogue, clients, events, stream, users, health, operator, keys, drainMs };
   const server = createHttpServer(config, http);
   const port = await server.start();
   started.push(async () => {
@@ -120,6 +120,8 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     await Promise.all([server.stop(), worker.stop()]);
     await events.idle();
   });
+  const stopWatching = files.watchClients(runtime, log);
+  started.push(async () => stopWatching());
   if (config.isJwtKeyMade) log.warn({}, 'JWT_SECRET is not set: a key was made for this run, tokens end with it');
   const reload = () => {
     const reloaded = reloading.then(() => files.reload(worker, log));
@@ -127,5 +129,8 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     reloading = reloaded.catch(() => undefined);
     return reloaded;
   };
-  return { url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${String(port)}`, reload };
+  return {
+    url: `${keys.tls === null ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${String(port)}`,
+    reload,
+  };
 }

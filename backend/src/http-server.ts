@@ -1,4 +1,5 @@
 import http, { type RequestListener, type ServerResponse } from 'node:http';
+import https from 'node:https';
 import net, { type AddressInfo, type Socket } from 'node:net';
 
 import type { Runtime } from './interfaces/runtime';
@@ -13,6 +14,13 @@ export interface HttpServerOptions {
   readonly stopTimeoutMs: number;
   /** Many clients then share one address: it is not held to its share of the connections. */
   readonly isBehindProxy: boolean;
+  /** The certificate chain and its key in PEM: HTTPS; null: plain HTTP. */
+  readonly tls: TlsPair | null;
+}
+
+interface TlsPair {
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** Idle keep-alive connections get this long to bring one more request, which is answered with `Connection: close`, before they are closed under the client. */
@@ -21,6 +29,8 @@ const IDLE_GRACE_MS = 300;
 /** Open connections, in all and from one address: who opens more is cut off, the others are not. */
 const SOCKETS_MAX = 10_000;
 const SOCKETS_PER_ADDRESS_MAX = 2_500;
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 const PROTOCOL = {
   keepAliveTimeout: 65_000,
@@ -36,7 +46,7 @@ const PROTOCOL = {
 
 /** Listens, and stops without cutting anyone off: no new connections, every answer from then on closes its own, idle ones go last. */
 export class HttpServer {
-  private readonly server: http.Server;
+  private readonly server: http.Server | https.Server;
   private readonly open = new Set<ServerResponse>();
   private readonly socketsOf = new Map<string, number>();
   private isStopping = false;
@@ -45,15 +55,24 @@ export class HttpServer {
     listener: RequestListener,
     private readonly options: HttpServerOptions,
   ) {
-    this.server = http.createServer(PROTOCOL, (request, response) => {
+    const answer: RequestListener = (request, response) => {
       if (this.isStopping) response.setHeader('Connection', 'close');
       this.open.add(response);
       response.once('close', () => this.open.delete(response));
       listener(request, response);
-    });
+    };
+    this.server =
+      options.tls === null
+        ? http.createServer(PROTOCOL, answer)
+        : https.createServer({ ...PROTOCOL, ...options.tls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, answer);
     this.server.maxConnections = SOCKETS_MAX;
     this.server.on('connection', (socket: Socket) => this.countSocket(socket));
     this.server.on('clientError', answerProtocolError);
+  }
+
+  /** Connections from now on get this certificate; those that there are go on. */
+  replaceTls(pair: TlsPair): void {
+    if (this.server instanceof https.Server) this.server.setSecureContext(pair);
   }
 
   /** Resolves with the port once connections are taken. Rejects with node's error (`EADDRINUSE`, `EACCES`). */

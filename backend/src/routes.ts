@@ -5,6 +5,7 @@ import type { DeliveryController } from './controllers/delivery-controller';
 import type { DestinationController } from './controllers/destination-controller';
 import type { EventController } from './controllers/event-controller';
 import type { EventReadController } from './controllers/event-read-controller';
+import type { KeysController } from './controllers/keys-controller';
 import type { NdjsonController } from './controllers/ndjson-controller';
 import type { OperationController } from './controllers/operation-controller';
 import type { PointsController } from './controllers/points-controller';
@@ -16,6 +17,7 @@ import { type FamilyControllers, familyRoutes } from './routes-families';
 
 export interface Controllers extends FamilyControllers {
   readonly auth: AuthController;
+  readonly keys: KeysController;
   readonly events: EventController;
   readonly ndjson: NdjsonController;
   readonly reading: EventReadController;
@@ -43,10 +45,11 @@ const exceptNdjson =
 
 /** Every route of the gateway. Paths that are fixed stand before those with a parameter. */
 export function routes(controllers: Controllers): Route[] {
-  const { auth, events, ndjson, reading, stream, points, users, operation } = controllers;
+  const { auth, keys, events, ndjson, reading, stream, points, users, operation } = controllers;
   return [
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
     { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
+    { method: 'get', path: '/.well-known/jwks.json', scope: 'public', handler: keys.get },
     { method: 'get', path: '/health', scope: 'public', isProbe: true, handler: operation.getHealth },
     { method: 'get', path: '/ready', scope: 'public', isProbe: true, handler: operation.getReady },
     { method: 'get', path: '/version', scope: 'public', handler: operation.getVersion },

@@ -3,12 +3,11 @@ import type { Config } from '../config';
 import { AuthController } from '../controllers/auth-controller';
 import { EventController } from '../controllers/event-controller';
 import { EventReadController } from '../controllers/event-read-controller';
+import { KeysController } from '../controllers/keys-controller';
 import { NdjsonController } from '../controllers/ndjson-controller';
 import { OperationController } from '../controllers/operation-controller';
 import { PointsController } from '../controllers/points-controller';
 import { StreamController } from '../controllers/stream-controller';
-import { JwtSigner } from '../external-services/tokens/jwt-signer';
-import { hmacTokenKey } from '../external-services/tokens/token-key';
 import { HttpServer } from '../http-server';
 import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
@@ -35,6 +34,7 @@ import { readAuthInput } from '../validation-schemas/auth';
 import { readEvent } from '../validation-schemas/event';
 import { readEventQuery } from '../validation-schemas/event-query';
 import { createFamilies } from './compose-families';
+import type { SettingsKeys } from './settings-keys';
 import type { Users } from './compose-users';
 
 export interface HttpParts {
@@ -43,6 +43,7 @@ export interface HttpParts {
   readonly store: EventStore;
   readonly catalogue: Catalogue;
   readonly clients: ClientRegistry;
+  readonly keys: SettingsKeys;
   readonly events: EventService;
   readonly users: Users;
   readonly stream: EventStream;
@@ -54,14 +55,15 @@ export interface HttpParts {
 
 /** The HTTP side: tokens, controllers, routes, and the server that listens. */
 export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
-  const { runtime, log, store, catalogue, clients, events, stream, users, health, operator, drainMs } = parts;
-  const tokens = createTokens(config, clients, runtime);
+  const { runtime, log, store, catalogue, clients, events, stream, users, health, operator, keys, drainMs } = parts;
+  const tokens = new TokenService({ signer: keys.signer, clients, runtime });
   const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
   const points = new PointsService(store, catalogue);
   const problemOf = (error: unknown, requestId: string) => toProblem(toAppError(error), requestId);
   const app = createApp({
     routes: routes({
       auth: new AuthController({ auth, readAuthInput }),
+      keys: new KeysController(() => keys.signer.publicKeys()),
       events: new EventController({ events, runtime, readEvent, toProblem: problemOf }),
       ndjson: new NdjsonController({
         events,
@@ -86,7 +88,10 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
     log,
   });
   const { host, port, trustProxy } = config;
-  return new HttpServer(app, { host, port, runtime, stopTimeoutMs: drainMs, isBehindProxy: trustProxy !== false });
+  const isBehindProxy = trustProxy !== false;
+  const server = new HttpServer(app, { host, port, runtime, stopTimeoutMs: drainMs, isBehindProxy, tls: keys.tls });
+  keys.onNewTls = (pair) => server.replaceTls(pair);
+  return server;
 }
 
 /** So many requests of one client or address may be open at a time. */
@@ -95,10 +100,4 @@ const OPEN_REQUESTS_MAX = 1_024;
 function createLimiting({ rateLimitPerMinute: perMinute }: Config, runtime: Runtime): RequestLimiting {
   const limits = new RequestLimits(runtime, { perMinute, openMax: OPEN_REQUESTS_MAX });
   return limitRequests({ perMinute, limitOf: (key) => limits.of(key), addressGroup });
-}
-
-function createTokens(config: Config, clients: ClientRegistry, runtime: Runtime): TokenService {
-  const [firstKey, ...olderKeys] = config.jwtKeys.map(hmacTokenKey);
-  if (firstKey === undefined) throw new Error('no JWT key is configured');
-  return new TokenService({ signer: new JwtSigner([firstKey, ...olderKeys]), clients, runtime });
 }

@@ -3,6 +3,7 @@ import type { DestinationDefinition } from '../external-services/destinations/de
 import { DestinationSet } from '../external-services/destinations/destination-set';
 import { readCatalogueFile } from '../external-services/files/catalogue-file';
 import { readClientsFile } from '../external-services/files/clients-file';
+import { watchFile } from '../external-services/files/watch-file';
 import { readDestinationsFile } from '../external-services/files/destinations-file';
 import { SettingsFileError } from '../external-services/files/yaml-file';
 import type { Log } from '../interfaces/log';
@@ -10,6 +11,10 @@ import type { Runtime } from '../interfaces/runtime';
 import { ClientRegistry } from '../services/auth/client-registry';
 import type { DeliveryWorker } from '../services/delivery/delivery-worker';
 import { Catalogue } from '../services/events/catalogue';
+import { SettingsKeys } from './settings-keys';
+
+/** A client that was taken out of the file is refused within a minute, also when nobody sends a signal. */
+const CLIENTS_LOOKED_AT_EVERY_MS = 20_000;
 
 /** What the process reads from files: at the start, where a fault ends it, and again on SIGHUP, where a faulty file changes nothing. */
 export class SettingsFiles {
@@ -18,6 +23,7 @@ export class SettingsFiles {
     readonly clients: ClientRegistry,
     readonly catalogue: Catalogue,
     readonly destinations: DestinationSet,
+    readonly keys: SettingsKeys,
   ) {}
 
   /** @throws SettingsFileError naming every fault of the first faulty file with its line */
@@ -26,7 +32,17 @@ export class SettingsFiles {
     const clients = new ClientRegistry(await readClientsFile(config.clientsFile, config));
     const destinations = new DestinationSet(runtime);
     destinations.replace(await readDefinitions(config, catalogue));
-    return new SettingsFiles(config, clients, catalogue, destinations);
+    return new SettingsFiles(config, clients, catalogue, destinations, await SettingsKeys.read(config));
+  }
+
+  /** Takes the clients over as soon as their file has changed. Returns the function that ends it. */
+  watchClients(runtime: Runtime, log: Log): () => void {
+    return watchFile(this.config.clientsFile, CLIENTS_LOOKED_AT_EVERY_MS, runtime, () => this.reloadClients(log));
+  }
+
+  private async reloadClients(log: Log): Promise<void> {
+    const { config, clients } = this;
+    await takeOver('CLIENTS_FILE', log, async () => clients.replace(await readClientsFile(config.clientsFile, config)));
   }
 
   /**
@@ -34,8 +50,10 @@ export class SettingsFiles {
    * the attempts in flight to destinations that have gone are over.
    */
   async reload(worker: DeliveryWorker, log: Log): Promise<void> {
-    const { config, catalogue, clients, destinations } = this;
-    await takeOver('CLIENTS_FILE', log, async () => clients.replace(await readClientsFile(config.clientsFile, config)));
+    const { config, catalogue, destinations, keys } = this;
+    await this.reloadClients(log);
+    await takeOver('JWT_KEY_FILE', log, () => keys.reloadTokenKeys());
+    await takeOver('TLS_CERT_FILE', log, () => keys.reloadTls());
     await takeOver('EVENTS_FILE', log, async () => catalogue.replace(await readCatalogueFile(config.eventsFile)));
     await takeOver('DESTINATIONS_FILE', log, async () => {
       const dropped = destinations.replace(await readDefinitions(config, catalogue));

@@ -7,6 +7,8 @@ export type OpenedToken =
 
 /** Signs claims and opens what was signed: the form of a token and its keys, not the meaning of what it says. Knows no time. */
 export interface TokenSigner {
+  /** Grows whenever the keys change: what was opened before may no longer be ours. */
+  readonly generation: number;
   sign(claims: TokenClaims): string;
   /** Never throws. `reason` is fit to be shown to whoever sent the token. */
   open(token: string): OpenedToken;

@@ -5,15 +5,32 @@
 import { decode, sign, verify } from 'jsonwebtoken';
 import type { OpenedToken, TokenSigner } from '../../interfaces/token-signer';
 import type { TokenClaims } from '../../types/auth';
-import type { TokenKey } from './token-key';
+import type { PublicJwk, TokenKeys } from './token-key';
 
 const HEADER_NAMES = ['alg', 'kid', 'typ'];
 
 const refused = (reason: string): OpenedToken => ({ kind: 'refused', reason });
 
 export class JwtSigner implements TokenSigner {
-  /** Signs with the first key and accepts all: two while a secret is being rotated. */
-  constructor(private readonly keys: readonly [TokenKey, ...TokenKey[]]) {}
+  private currentGeneration = 0;
+
+  /** Signs with the first key and accepts all: two while a key is being rotated. */
+  constructor(private keys: TokenKeys) {}
+
+  get generation(): number {
+    return this.currentGeneration;
+  }
+
+  /** From now on there are these keys and no others. */
+  replace(keys: TokenKeys): void {
+    this.keys = keys;
+    this.currentGeneration += 1;
+  }
+
+  /** What others may check our tokens by; none with a shared secret. */
+  publicKeys(): PublicJwk[] {
+    return this.keys.flatMap(({ publicJwk }) => publicJwk ?? []);
+  }
 
   sign(claims: TokenClaims): string {
     const [key] = this.keys;

@@ -14,6 +14,7 @@ const APP: Client = { id: 'app', isPublic: true, secretDigests: [], scopes: ['us
 /** Counts what it is asked to open, so that a test can see whether a token was remembered. */
 class CountingSigner implements TokenSigner {
   opened = 0;
+  generation = 0;
   private readonly signer = new JwtSigner([KEY]);
   sign = (claims: TokenClaims) => this.signer.sign(claims);
   open(token: string) {

@@ -26,6 +26,8 @@ interface VerifiedToken {
   readonly clientId: string;
   readonly scopes: readonly Scope[];
   readonly expiresAt: number;
+  /** The generation of keys that its signature was found right under. */
+  readonly signerGeneration: number;
   /** The generation of clients that the verdict was reached under. */
   generation: number;
   verdict: TokenVerdict;
@@ -66,7 +68,7 @@ export class TokenService {
     }
     const digest = hash('sha256', token, 'base64');
     const known = this.verified.get(digest);
-    if (known === undefined) return this.verifyNew(token, digest);
+    if (known?.signerGeneration !== this.parts.signer.generation) return this.verifyNew(token, digest);
     if (known.expiresAt <= this.parts.runtime.now()) {
       this.verified.delete(digest);
       return invalid('The token has expired.');
@@ -85,6 +87,7 @@ export class TokenService {
       clientId: sub,
       scopes: scopesOf(scope),
       expiresAt: exp * 1000,
+      signerGeneration: this.parts.signer.generation,
       generation: 0,
       verdict: invalid(''),
     };
@@ -108,6 +111,7 @@ export class TokenService {
   }
 
   private remember(digest: string, token: VerifiedToken): void {
+    this.verified.delete(digest);
     if (this.verified.size >= this.rememberedMax) {
       const [firstSeen] = this.verified.keys();
       if (firstSeen !== undefined) this.verified.delete(firstSeen);
