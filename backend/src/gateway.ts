@@ -94,22 +94,15 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     await worker.holds.start();
   }
 
-  const events = new EventService({
-    store,
-    runtime,
-    catalogue,
-    feed,
-    destinations: () => destinations.current(),
-    backlogMax: config.backlogMax,
-    maxAgeMs: config.eventMaxAgeMs,
-    maxAheadMs: config.eventMaxAheadMs,
-  });
+  const current = () => destinations.current();
+  const { backlogMax, eventMaxAgeMs: maxAgeMs, eventMaxAheadMs: maxAheadMs, environment, version } = config;
+  const accepting = { store, runtime, catalogue, feed, destinations: current, backlogMax, maxAgeMs, maxAheadMs };
+  const events = new EventService(accepting);
   const users = createUsers(config, { runtime, log });
   started.push(() => users.stop());
-  const { environment, version } = config;
   const circuits = () => ({ ...worker.circuits(), ...users.circuits() });
   const health = new HealthService({ store, runtime, environment, version, circuits });
-  const operator = createOperatorControllers({ store, runtime, worker, destinations: () => destinations.current() });
+  const operator = createOperatorControllers({ store, runtime, worker, destinations: current });
   const http = { runtime, log, store, catalogue, clients, events, stream, users, health, operator, keys, drainMs };
   const server = createHttpServer(config, http);
   const port = await server.start();
@@ -129,8 +122,9 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     reloading = reloaded.catch(() => undefined);
     return reloaded;
   };
-  return {
-    url: `${keys.tls === null ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${String(port)}`,
-    reload,
-  };
+  return { url: urlOf(config, port), reload };
+}
+
+function urlOf({ host, tlsCertFile }: Config, port: number): string {
+  return `${tlsCertFile === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
 }

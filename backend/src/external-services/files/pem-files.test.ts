@@ -43,7 +43,7 @@ test.each([
   ['a broken key', one.signing.replace(/\n.{20}/, '\n'), 'key 1 cannot be read'],
   ['too many keys', one.signing.repeat(6), 'it holds 6 keys'],
 ])('a file with %s is refused, and nothing of it is told', async (_name, text, why) => {
-  const fault = await readTokenKeysFile(file('bad.pem', text)).catch((error: Error) => error.message);
+  const fault = await readTokenKeysFile(file('bad.pem', text)).then(String, String);
   expect(fault).toContain(why);
   expect(fault).not.toContain((one.signing.split('\n')[1] ?? '').slice(0, 20));
 });
