@@ -3,11 +3,20 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import readline from 'node:readline';
 
-const SERVER = join(__dirname, '../../../dist/backend/src/server.js');
+const ROOT = join(__dirname, '../../..');
 
 interface LogLine {
   readonly msg: string;
   readonly [field: string]: unknown;
+}
+
+export interface Launch {
+  /** A program and its arguments that runs the gateway as its own process, such as `strace -D`. */
+  readonly under?: readonly string[];
+  /** Arguments of node itself. */
+  readonly nodeArguments?: readonly string[];
+  /** The root of another build than the one that `npm test` makes. */
+  readonly root?: string;
 }
 
 /** The gateway as a real process, which can be killed. `npm test` builds it first. */
@@ -18,7 +27,10 @@ export class GatewayProcess {
   private child: ChildProcess | null = null;
   private readonly waiting = new Set<() => void>();
 
-  constructor(private readonly environment: Record<string, string>) {}
+  constructor(
+    private readonly environment: Record<string, string>,
+    private readonly launch: Launch = {},
+  ) {}
 
   get pid(): number {
     return this.child?.pid ?? 0;
@@ -26,6 +38,14 @@ export class GatewayProcess {
 
   /** Resolves once it takes requests; rejects with what it said when it ends before. */
   async start(): Promise<this> {
+    this.spawn();
+    const started = await this.line('gateway.started');
+    this.url = started['url'] as string;
+    return this;
+  }
+
+  /** Starts it and does not wait. */
+  spawn(): void {
     const env = {
       PATH: process.env['PATH'] ?? '',
       PORT: '0',
@@ -33,7 +53,10 @@ export class GatewayProcess {
       LOG_LEVEL: 'info',
       ...this.environment,
     };
-    const child = spawn(process.execPath, [SERVER], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const { under = [], nodeArguments = [], root = ROOT } = this.launch;
+    const server = join(root, 'dist/backend/src/server.js');
+    const line = [...under, process.execPath, ...nodeArguments, server];
+    const child = spawn(line[0] ?? process.execPath, line.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     this.lines.length = 0;
     child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
@@ -42,9 +65,6 @@ export class GatewayProcess {
       this.wake();
     });
     child.once('exit', () => this.wake());
-    const started = await this.line('gateway.started');
-    this.url = started['url'] as string;
-    return this;
   }
 
   /** The first log line of that fact, as soon as there is one. */
