@@ -256,7 +256,7 @@ export const SETTING_GROUPS = {
       name: 'DELIVERY_CONCURRENCY',
       rule: whole({ min: 1, max: 1024 }),
       fallback: 64,
-      meaning: 'How many deliveries are in flight at once, over all destinations.',
+      meaning: 'How many calls to one destination may be in flight at once, where `DESTINATIONS_FILE` does not say.',
     }),
     attemptTimeoutMs: setting({
       name: 'ATTEMPT_TIMEOUT_MS',

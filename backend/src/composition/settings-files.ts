@@ -28,7 +28,7 @@ export class SettingsFiles {
 
   /** @throws SettingsFileError naming every fault of the first faulty file with its line */
   static async read(config: Config, runtime: Runtime): Promise<SettingsFiles> {
-    const catalogue = new Catalogue(await readCatalogueFile(config.eventsFile));
+    const catalogue = new Catalogue(await readCatalogueFile(config.eventsFile, config.lookup));
     const clients = new ClientRegistry(await readClientsFile(config.clientsFile, config));
     const destinations = new DestinationSet(runtime);
     destinations.replace(await readDefinitions(config, catalogue));
@@ -54,7 +54,9 @@ export class SettingsFiles {
     await this.reloadClients(log);
     await takeOver('JWT_KEY_FILE', log, () => keys.reloadTokenKeys());
     await takeOver('TLS_CERT_FILE', log, () => keys.reloadTls());
-    await takeOver('EVENTS_FILE', log, async () => catalogue.replace(await readCatalogueFile(config.eventsFile)));
+    await takeOver('EVENTS_FILE', log, async () =>
+      catalogue.replace(await readCatalogueFile(config.eventsFile, config.lookup)),
+    );
     await takeOver('DESTINATIONS_FILE', log, async () => {
       const dropped = destinations.replace(await readDefinitions(config, catalogue));
       await worker.replace(destinations.current());
