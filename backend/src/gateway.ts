@@ -83,15 +83,11 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   const stream = new EventStream(feed, runtime.newId());
   const sending = { store, runtime, feed, log, drainMs, destinations: destinations.current() };
   const worker = createDeliveryWorker(config, sending);
-  if (config.role !== 'api') {
-    started.push(() => worker.stop());
-    await worker.start();
-    const retention = createRetention(config, store, runtime, log);
-    started.push(() => retention.stop());
-    await retention.start();
-  } else {
-    started.push(() => worker.holds.stop());
-    await worker.holds.start();
+  // A process that only takes requests sends nothing, but shows and changes what is held.
+  const retention = createRetention(config, store, runtime, log);
+  for (const part of config.role === 'api' ? [worker.holds] : [worker, retention]) {
+    started.push(() => part.stop());
+    await part.start();
   }
 
   const current = () => destinations.current();

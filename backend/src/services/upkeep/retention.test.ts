@@ -21,7 +21,9 @@ async function world(agesMs: readonly number[], { isFresh = true } = {}) {
   const suspended: object[] = [];
   const log = {
     ...silentLog,
-    error: (fields: object, fact: string) => void (fact === 'retention.suspended' && suspended.push(fields)),
+    error: (fields: object, fact: string) => {
+      if (fact === 'retention.suspended') suspended.push(fields);
+    },
   };
   const retention = new Retention({ store, runtime, log, retentionMs: RETENTION_MS });
   const left = async () => (await store.list({ clientId: null, limit: 200 })).data.length;
