@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { DatabaseSyncInstance, SqliteModule } from '@photostructure/sqlite';
+import type { backup, DatabaseSyncInstance, SqliteModule } from '@photostructure/sqlite';
 
 /** What SQLite takes as a parameter. */
 export type SqlValue = null | number | string | Uint8Array;
@@ -27,11 +27,22 @@ export function openDatabase(path: string, options: { readonly timeout: number }
   return new DatabaseSync(path, options);
 }
 
-function loadDriver(): Pick<SqliteModule, 'DatabaseSync'> {
+type Driver = Pick<SqliteModule, 'DatabaseSync'> & { readonly backup: typeof backup };
+
+/** Copies the database, a number of pages at a time, as SQLite's backup interface does: on another thread. */
+export function backupDatabase(
+  database: Database,
+  path: string,
+  options: { readonly rate: number; readonly progress: (info: { totalPages: number; remainingPages: number }) => void },
+): Promise<number> {
+  return loadDriver().backup(database, path, options);
+}
+
+function loadDriver(): Driver {
   const nodeMajor = Number(process.versions.node.split('.')[0]);
   if (nodeMajor >= 24) {
-    const builtin = process.getBuiltinModule('node:sqlite') as Pick<SqliteModule, 'DatabaseSync'> | undefined;
+    const builtin = process.getBuiltinModule('node:sqlite') as Driver | undefined;
     if (builtin !== undefined) return builtin;
   }
-  return createRequire(__filename)('@photostructure/sqlite') as Pick<SqliteModule, 'DatabaseSync'>;
+  return createRequire(__filename)('@photostructure/sqlite') as Driver;
 }

@@ -44,6 +44,21 @@ export function migrate(connection: SqliteConnection, folder: string, log: Log):
   }
 }
 
+/** Throws, in words, unless this is a store of exactly this version. Changes nothing. */
+export function assertUpToDate(connection: SqliteConnection, folder: string): void {
+  refuseForeignDatabase(connection);
+  const select = `SELECT count(*) AS tables FROM sqlite_schema WHERE name = 'schema_migrations'`;
+  if (connection.prepare<{ tables: number }>(select).get()?.tables !== 1) throw new Error('the file holds no store');
+  const applied = connection
+    .prepare<AppliedRow>('SELECT number, name, checksum FROM schema_migrations ORDER BY number')
+    .all();
+  const migrations = readMigrations(folder);
+  compare(applied, migrations);
+  const missing = migrations[applied.length];
+  if (missing === undefined) return;
+  throw new Error(`the store lacks migration ${missing.name}: start this version of the gateway on it once`);
+}
+
 /** The migrations in a folder, in order. Throws when a name does not fit or a number is missing or taken twice. */
 function readMigrations(folder: string): Migration[] {
   const names = readdirSync(folder).filter((name) => name.endsWith('.sql'));

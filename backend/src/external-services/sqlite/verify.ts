@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { StoreFault } from '../../interfaces/event-store';
 import type { Runtime } from '../../interfaces/runtime';
+import type { PointsDifference } from '../../interfaces/store-archive';
 import type { StatusCount } from '../../types/delivery';
 import type { DeliveryStatus } from '../../types/event';
 import type { SqliteConnection } from './sqlite-connection';
@@ -147,23 +148,39 @@ function* checkTallies(reader: SqliteConnection, counts: Map<string, number>): G
 
 /** Every row of points must be the events stored plus those pruned, and together they must be all events. */
 async function* checkPoints(reader: SqliteConnection, runtime: Runtime, events: number): AsyncGenerator<StoreFault> {
+  let accounted = 0;
+  const differences = recountPoints(reader, runtime, (_rows, stored) => (accounted = stored));
+  for await (const { userId, eventName, counted, recounted } of differences) {
+    const detail = `user ${userId}, ${eventName}: counted ${counted}, stored ${recounted} with those pruned`;
+    yield { kind: 'points', detail };
+  }
+  if (accounted !== events) yield { kind: 'points', detail: `${events - accounted} events are counted for nobody` };
+}
+
+/** Counts each row of points anew; yields those that differ. `onDone` gets how many rows there are, and how many stored events they cover. */
+export async function* recountPoints(
+  reader: SqliteConnection,
+  runtime: Runtime,
+  onDone: (rows: number, stored: number) => void,
+): AsyncGenerator<PointsDifference> {
   const select = reader.prepare<PointsRow>(SELECT_POINTS);
   const countEvents = reader.prepare<{ count: number }>(COUNT_EVENTS);
-  let accounted = 0;
+  let [counted, accounted] = [0, 0];
   for (let rows = select.all('', '', PIECE); rows.length > 0;) {
     for (const row of rows) {
       const stored = countEvents.get(row.user_id, row.event_name)?.count ?? 0;
       accounted += stored;
-      if (row.count !== stored + row.pruned) {
-        const detail = `user ${row.user_id}, ${row.event_name}: counted ${row.count}, stored ${stored} and pruned ${row.pruned}`;
-        yield { kind: 'points', detail };
+      const recounted = stored + row.pruned;
+      if (row.count !== recounted) {
+        yield { userId: row.user_id, eventName: row.event_name, counted: row.count, recounted };
       }
     }
+    counted += rows.length;
     const last = rows.at(-1);
     await runtime.turn();
     rows = last === undefined ? [] : select.all(last.user_id, last.event_name, PIECE);
   }
-  if (accounted !== events) yield { kind: 'points', detail: `${events - accounted} events are counted for nobody` };
+  onDone(counted, accounted);
 }
 
 function tallyKey({ destination, status }: { destination: string; status: DeliveryStatus }): string {
