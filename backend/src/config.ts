@@ -139,7 +139,7 @@ export function loadConfig(environment: Environment = process.env): Config {
 }
 
 /** Looks up what a file of settings means by `${NAME}`; a variable that is empty or blank is not set. */
-export function environmentLookup(environment: Environment): (name: string) => string | undefined {
+export function environmentLookup(environment: Environment = process.env): (name: string) => string | undefined {
   return (name) => {
     const text = environment[name]?.trim();
     return text === '' ? undefined : text;

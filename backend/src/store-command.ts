@@ -80,9 +80,9 @@ function storePath(argument: string | undefined): string {
   const { name, rule, fallback } = SETTING_GROUPS.Storage.store;
   const url = argument ?? environmentLookup()(name);
   if (url === undefined) return resolve(fallback.path);
-  const { error, value } = rule.schema.validate(url);
-  if (error !== undefined) throw new UsageError(`${argument === undefined ? name : '--store'} must be ${rule.expects}`);
-  return resolve((value as typeof fallback).path);
+  const read = rule.schema.validate(url);
+  if (read.error === undefined) return resolve(read.value.path);
+  throw new UsageError(`${argument === undefined ? name : '--store'} must be ${rule.expects}`);
 }
 
 /** A line on standard error at most once a second. */
