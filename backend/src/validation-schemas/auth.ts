@@ -10,7 +10,7 @@ export interface AuthInput {
 
 const FIELDS_MAX = 16;
 
-const authSchema = Joi.object<AuthInput>({
+export const authSchema = Joi.object<AuthInput>({
   clientId: Joi.string().max(64).required(),
   clientSecret: Joi.string().max(1024),
 })

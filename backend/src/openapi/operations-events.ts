@@ -1,0 +1,156 @@
+import { eventSchema } from '../validation-schemas/event';
+import { eventQuerySchema } from '../validation-schemas/event-query';
+import type { JsonSchema, Operations } from './operation';
+
+const EVENT_EXAMPLE = {
+  event_id: '0198c5f2-7d1e-7c3a-9b1f-2f4e6a8c0d11',
+  user_id: 'user-1',
+  event_name: 'purchase',
+  event_time: '2026-01-01T12:00:00Z',
+  value: '19.99',
+  currency: 'EUR',
+  campaign_id: 'spring',
+};
+
+const standing = (status: string, duplicate: boolean) => ({
+  event_id: EVENT_EXAMPLE.event_id,
+  status,
+  duplicate,
+  deliveries: [{ destination: 'adeventsx', status }],
+});
+
+/** What Joi leaves out: the two times exclude each other, and money and epochs are read as text. */
+export const EVENT_PATCH: JsonSchema = {
+  oneOf: [{ required: ['event_time'] }, { required: ['event_time_epoch'] }],
+  description:
+    'Each field may also be spelled in camelCase, not both. Exactly one of event_time and event_time_epoch. The catalogue says which events require a value or a campaign.',
+};
+
+const READ_ERRORS = {
+  404: { description: 'There is no such event, or it is another client’s', schema: 'Problem' },
+} as const;
+const REFUSED = {
+  400: {
+    description: 'The body is not strict JSON, or the event has faults; each is named with its pointer',
+    schema: 'Problem',
+  },
+  413: { description: 'The body is larger than 100 KiB, or the batch than 5 MiB or 1000 events', schema: 'Problem' },
+  415: { description: 'The body is not application/json in UTF-8', schema: 'Problem' },
+  503: {
+    description: 'The store cannot commit, or the backlog is full: nothing was taken, the same request later succeeds',
+    schema: 'Problem',
+  },
+} as const;
+
+export const EVENT_OPERATIONS: Operations = {
+  'POST /events': {
+    tag: 'Events',
+    summary: 'Post an event',
+    description:
+      'The answer leaves only after the event, its idempotency record, its deliveries and its points are committed and fsynced in one transaction.',
+    headers: {
+      'Idempotency-Key': 'Makes the event id of an event without one: 1 to 255 visible ASCII characters',
+      Prefer: 'wait=N waits up to N seconds (30 at most) for the outcome (RFC 7240)',
+    },
+    body: { schema: eventSchema, patch: EVENT_PATCH, example: EVENT_EXAMPLE },
+    answers: {
+      200: {
+        description: 'With Prefer: wait, the final state',
+        schema: 'EventStanding',
+        example: standing('delivered', false),
+      },
+      202: {
+        description: 'Accepted, durable; or a duplicate with its present standing',
+        schema: 'EventStanding',
+        example: standing('pending', false),
+      },
+      ...REFUSED,
+      409: { description: 'The same id with other content; the fields that differ are named', schema: 'Problem' },
+      422: { description: 'The Idempotency-Key was used for another event', schema: 'Problem' },
+    },
+  },
+  'POST /events/batch': {
+    tag: 'Events',
+    summary: 'Post up to 1000 events, or a stream of any number',
+    description:
+      'As JSON, up to 1000 events are answered together. With Content-Type: application/x-ndjson any number of lines is answered by a line each (200), streamed both ways.',
+    body: {
+      schema: {
+        type: 'object',
+        required: ['events'],
+        additionalProperties: false,
+        properties: { events: { type: 'array', minItems: 1, maxItems: 1000 } },
+      },
+      example: { events: [EVENT_EXAMPLE] },
+    },
+    answers: {
+      200: { description: 'A result line for each line of a stream', schema: null, mediaType: 'application/x-ndjson' },
+      207: {
+        description: 'A result for each event; one bad event never sinks the rest',
+        schema: 'BatchResult',
+        example: {
+          accepted: 1,
+          duplicates: 0,
+          rejected: 0,
+          results: [{ index: 0, event_id: EVENT_EXAMPLE.event_id, status: 'pending', duplicate: false }],
+        },
+      },
+      ...REFUSED,
+    },
+  },
+  'GET /events': {
+    tag: 'Events',
+    summary: 'List events, newest first',
+    description:
+      'The caller’s own events, or every client’s with events:read:all. from and to bound the time of the event: RFC 3339, or whole seconds since 1970.',
+    query: eventQuerySchema,
+    answers: {
+      200: {
+        description: 'A page; the next one stands in next_cursor and in the Link header',
+        schema: 'EventPage',
+        example: { data: [], next_cursor: null },
+      },
+      400: { description: 'The query has faults', schema: 'Problem' },
+    },
+  },
+  'GET /events/user/{id}': {
+    tag: 'Events',
+    summary: 'List the events of a user',
+    query: eventQuerySchema,
+    answers: {
+      200: { description: 'A page', schema: 'EventPage', example: { data: [], next_cursor: null } },
+      400: { description: 'The query has faults', schema: 'Problem' },
+    },
+  },
+  'GET /events/stream': {
+    tag: 'Events',
+    summary: 'Follow what happens, live',
+    description:
+      'Server-Sent Events: accepted, attempted, delivered, dead. Last-Event-ID resumes; reset says that it could not.',
+    headers: { 'Last-Event-ID': 'The id of the last event that was seen' },
+    answers: { 200: { description: 'An endless stream', schema: null, mediaType: 'text/event-stream' } },
+  },
+  'GET /events/circuit-status': {
+    tag: 'Operating',
+    summary: 'The circuits of all destinations and sources',
+    answers: {
+      200: {
+        description: 'By name',
+        schema: 'CircuitStatus',
+        example: {
+          adeventsx: { state: 'CLOSED', failures: 0, lastFailure: null, sinceLastFailure: null, retryAt: null },
+        },
+      },
+    },
+  },
+  'GET /events/{id}': {
+    tag: 'Events',
+    summary: 'An event with its deliveries',
+    answers: { 200: { description: 'As stored, with the payload as it is sent', schema: 'Event' }, ...READ_ERRORS },
+  },
+  'GET /events/{id}/attempts': {
+    tag: 'Events',
+    summary: 'Every attempt to deliver an event',
+    answers: { 200: { description: 'Oldest first', schema: 'Attempts', example: { data: [] } }, ...READ_ERRORS },
+  },
+};
