@@ -3,6 +3,7 @@ import type { Request, RequestHandler } from 'express';
 import type { AuthController } from './controllers/auth-controller';
 import type { DeliveryController } from './controllers/delivery-controller';
 import type { DestinationController } from './controllers/destination-controller';
+import type { DocsController } from './controllers/docs-controller';
 import type { EventController } from './controllers/event-controller';
 import type { EventReadController } from './controllers/event-read-controller';
 import type { KeysController } from './controllers/keys-controller';
@@ -25,6 +26,7 @@ export interface Controllers extends FamilyControllers {
   readonly points: PointsController;
   readonly users: UserController;
   readonly operation: OperationController;
+  readonly docs: DocsController;
   readonly deliveries: DeliveryController;
   readonly destinations: DestinationController;
 }
@@ -45,13 +47,16 @@ const exceptNdjson =
 
 /** Every route of the gateway. Paths that are fixed stand before those with a parameter. */
 export function routes(controllers: Controllers): Route[] {
-  const { auth, keys, events, ndjson, reading, stream, points, users, operation } = controllers;
+  const { auth, keys, events, ndjson, reading, stream, points, users, operation, docs } = controllers;
   return [
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
     { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
     { method: 'get', path: '/.well-known/jwks.json', scope: 'public', handler: keys.get },
     { method: 'get', path: '/health', scope: 'public', isProbe: true, handler: operation.getHealth },
     { method: 'get', path: '/ready', scope: 'public', isProbe: true, handler: operation.getReady },
+    { method: 'get', path: '/openapi.json', scope: 'public', handler: docs.getDocument },
+    { method: 'get', path: '/docs', scope: 'public', handler: docs.getPage },
+    { method: 'get', path: '/docs/style.css', scope: 'public', handler: docs.getStyle },
     { method: 'get', path: '/version', scope: 'public', handler: operation.getVersion },
     { method: 'post', path: '/events', scope: 'events:write', body: readJson(BODY_BYTES), handler: events.post },
     {

@@ -1,6 +1,7 @@
 import { createApp } from '../app';
 import type { Config } from '../config';
 import { AuthController } from '../controllers/auth-controller';
+import { DocsController } from '../controllers/docs-controller';
 import { EventController } from '../controllers/event-controller';
 import { EventReadController } from '../controllers/event-read-controller';
 import { KeysController } from '../controllers/keys-controller';
@@ -18,6 +19,10 @@ import { toAppError, toProblem } from '../middleware/handle-error';
 import { limitRequests, type RequestLimiting } from '../middleware/limit-requests';
 import { readLines } from '../middleware/read-lines';
 import { decodeUtf8, parseStrictJson } from '../middleware/strict-json';
+import { buildDocument } from '../openapi/document';
+import { DOCS_STYLE, docsPage } from '../openapi/docs-page';
+import type { JsonSchema } from '../openapi/operation';
+import type { Route } from '../route';
 import { routes, type Controllers } from '../routes';
 import { addressGroup } from '../services/auth/address-group';
 import { AuthService } from '../services/auth/auth-service';
@@ -60,26 +65,32 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
   const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
   const points = new PointsService(store, catalogue);
   const problemOf = (error: unknown, requestId: string) => toProblem(toAppError(error), requestId);
-  const app = createApp({
-    routes: routes({
-      auth: new AuthController({ auth, readAuthInput }),
-      keys: new KeysController(() => keys.signer.publicKeys()),
-      events: new EventController({ events, runtime, readEvent, toProblem: problemOf }),
-      ndjson: new NdjsonController({
-        events,
-        readLine: (bytes) => readEvent(parseStrictJson(decodeUtf8(bytes))),
-        readLines,
-        toProblem: problemOf,
-        liftBodyDeadline,
-      }),
-      reading: new EventReadController({ events, store, readQuery: readEventQuery }),
-      stream: new StreamController(stream, runtime),
-      points: new PointsController(points),
-      users: users.controller,
-      operation: new OperationController(health),
-      ...operator,
-      ...createFamilies({ events, points, catalogue, runtime, directory: users.directory }),
+  const table: readonly Route[] = routes({
+    auth: new AuthController({ auth, readAuthInput }),
+    keys: new KeysController(() => keys.signer.publicKeys()),
+    events: new EventController({ events, runtime, readEvent, toProblem: problemOf }),
+    ndjson: new NdjsonController({
+      events,
+      readLine: (bytes) => readEvent(parseStrictJson(decodeUtf8(bytes))),
+      readLines,
+      toProblem: problemOf,
+      liftBodyDeadline,
     }),
+    reading: new EventReadController({ events, store, readQuery: readEventQuery }),
+    stream: new StreamController(stream, runtime),
+    points: new PointsController(points),
+    users: users.controller,
+    operation: new OperationController(health),
+    docs: new DocsController({
+      document: () => buildDocument(table, config.version),
+      page: (document) => docsPage(document as JsonSchema),
+      style: DOCS_STYLE,
+    }),
+    ...operator,
+    ...createFamilies({ events, points, catalogue, runtime, directory: users.directory }),
+  });
+  const app = createApp({
+    routes: table,
     authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
     limiting: createLimiting(config, runtime),
     corsOrigins: config.corsOrigins,

@@ -8,12 +8,34 @@ interface Described {
   readonly tags: readonly string[];
   readonly deprecated?: boolean;
   readonly 'x-scope'?: string;
-  readonly parameters: readonly { readonly name: string; readonly in: string; readonly required: boolean; readonly description?: string; readonly schema: JsonSchema }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: JsonSchema; readonly example: unknown }>> };
-  readonly responses: Readonly<Record<string, { readonly description: string; readonly content: Readonly<Record<string, { readonly schema?: JsonSchema; readonly example?: unknown }>> }>>;
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required: boolean;
+    readonly description?: string;
+    readonly schema: JsonSchema;
+  }[];
+  readonly requestBody?: {
+    readonly content: Readonly<Record<string, { readonly schema: JsonSchema; readonly example: unknown }>>;
+  };
+  readonly responses: Readonly<
+    Record<
+      string,
+      {
+        readonly description: string;
+        readonly content: Readonly<Record<string, { readonly schema?: JsonSchema; readonly example?: unknown }>>;
+      }
+    >
+  >;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
 const json = (value: unknown): string => escape(JSON.stringify(value, null, 2));
 
@@ -74,10 +96,16 @@ ${body === undefined ? '' : `<h4>Body (${escape(mediaType ?? '')})</h4><pre>${js
 <h4>Try it</h4><pre>${escape(curlOf(method, path, operation, mediaType, body?.example))}</pre></details>`;
 }
 
-function parameterHtml({ name, in: place, required, description = '', schema }: Described['parameters'][number]): string {
+function parameterHtml({
+  name,
+  in: place,
+  required,
+  description = '',
+  schema,
+}: Described['parameters'][number]): string {
   const shape = Object.entries(schema)
     .filter(([key]) => key !== 'type')
-    .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
+    .map(([key, value]) => `${key} ${JSON.stringify(value)}`);
   return `<tr><td><code>${escape(name)}</code></td><td>${escape(place)}${required ? ', required' : ''}</td><td>${escape([description, ...shape].filter((text) => text !== '').join('; '))}</td></tr>`;
 }
 
@@ -88,14 +116,26 @@ function responseHtml([status, { description, content }]: [string, Described['re
 }
 
 /** A line that runs against the demo: examples of the document stand in for what is asked. */
-export function curlOf(method: string, path: string, operation: Described, mediaType: string | undefined, example: unknown): string {
-  const query = operation.parameters.filter(({ in: place, required }) => place === 'query' && required).map(({ name }) => `${name}=13`);
+export function curlOf(
+  method: string,
+  path: string,
+  operation: Described,
+  mediaType: string | undefined,
+  example: unknown,
+): string {
+  const query = operation.parameters
+    .filter(({ in: place, required }) => place === 'query' && required)
+    .map(({ name }) => `${name}=13`);
   const target = `localhost:3000${path.replaceAll('{id}', 'user1').replaceAll('{name}', 'adeventsx')}${query.length > 0 ? `?${query.join('&')}` : ''}`;
   const isForm = mediaType?.includes('urlencoded') === true;
   return [
     `curl -s ${method === 'GET' ? '' : `-X ${method} `}'${target}'`,
     ...(operation['x-scope'] === undefined ? [] : ['-H "Authorization: Bearer $TOKEN"']),
     ...(mediaType === undefined || isForm ? [] : [`-H 'Content-Type: ${mediaType}'`]),
-    ...(example === undefined ? [] : [`-d '${isForm ? new URLSearchParams(example as Record<string, string>).toString() : JSON.stringify(example)}'`]),
+    ...(example === undefined
+      ? []
+      : [
+          `-d '${isForm ? new URLSearchParams(example as Record<string, string>).toString() : JSON.stringify(example)}'`,
+        ]),
   ].join(' \\\n  ');
 }

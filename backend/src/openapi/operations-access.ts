@@ -99,11 +99,6 @@ export const ACCESS_OPERATIONS: Operations = {
     summary: 'v1',
     answers: { 200: { description: 'As text', schema: null, mediaType: 'text/plain' } },
   },
-  'GET /metrics': {
-    tag: 'Operating',
-    summary: 'The figures of this process, for Prometheus',
-    answers: { 200: { description: 'The text format', schema: null, mediaType: 'text/plain' } },
-  },
   'GET /openapi.json': {
     tag: 'Operating',
     summary: 'This description',
