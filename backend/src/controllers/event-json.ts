@@ -28,7 +28,7 @@ export function eventJson({ event, status, deliveries }: EventView): object {
   };
 }
 
-export function deliveryJson(delivery: DeliveryView): object {
+function deliveryJson(delivery: DeliveryView): object {
   return {
     destination: delivery.destination,
     status: delivery.status,
