@@ -23,8 +23,11 @@ interface TlsPair {
   readonly key: string;
 }
 
-/** Idle keep-alive connections get this long to bring one more request, which is answered with `Connection: close`, before they are closed under the client. */
-const IDLE_GRACE_MS = 300;
+/**
+ * For so long a server that was asked to stop goes on as before, but says `Connection: close` with each answer. After that it listens no
+ * more, and closes the idle keep-alive connections: each had the time to bring one more request.
+ */
+const GRACE_MS = 300;
 
 /** Open connections, in all and from one address: who opens more is cut off, the others are not. */
 const SOCKETS_MAX = 10_000;
@@ -44,7 +47,7 @@ const PROTOCOL = {
   requireHostHeader: false,
 };
 
-/** Listens, and stops without cutting anyone off: no new connections, every answer from then on closes its own, idle ones go last. */
+/** Listens, and stops without cutting anyone off: every answer from then on closes its connection, then no new ones, idle ones go last. */
 export class HttpServer {
   private readonly server: http.Server | https.Server;
   private readonly open = new Set<ServerResponse>();
@@ -107,12 +110,14 @@ export class HttpServer {
     this.isStopping = true;
     for (const response of this.open) if (!response.headersSent) response.setHeader('Connection', 'close');
     const { runtime, stopTimeoutMs } = this.options;
-    // http.Server.close would close idle connections at once, and a request that is on its way over one would be reset.
-    const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(this.server, () => resolve()));
-    const cancelIdle = runtime.after(IDLE_GRACE_MS, () => this.server.closeIdleConnections());
     const cancelAll = runtime.after(stopTimeoutMs, () => this.server.closeAllConnections());
+    // Still listening, so that whoever balances the load reads "not ready" and nobody is refused before that.
+    await runtime.sleep(Math.min(GRACE_MS, stopTimeoutMs));
+    // Right after what has arrived was taken: a connection that still waited to be accepted would be reset.
+    await runtime.turn();
+    const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(this.server, () => resolve()));
+    this.server.closeIdleConnections();
     await closed;
-    cancelIdle();
     cancelAll();
   }
 }

@@ -1,89 +1,90 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { openSqliteEventStore, type SqliteEventStore } from '../../src/external-services/sqlite/sqlite-event-store';
+import { systemRuntime } from '../../src/external-services/system-runtime';
+import { silentLog } from '../contract/sqlite-files';
+import { faultsOf } from '../contract/store-fixtures';
+import { EventClient } from '../support/event-client';
 import { accepted, FakeDestination } from '../support/fake-destination';
 import { GatewayProcess } from '../support/gateway-process';
-import { purchase } from '../support/test-gateway';
+import { seededRandom, type SeededRandom } from '../support/seeded-random';
 
 const ROUNDS = process.env['LONG'] === '1' ? 500 : 10;
+const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 const CONNECTIONS = 16;
-const SECRET = 'a-secret-of-the-tests-that-is-long-enough';
+/** About how long a start takes, the opening and migrating of the store in its second half. */
+const START_MS = 900;
 
-/** What the client knows: the ids that it was told are accepted. It lives outside the process that is killed. */
-class ClientLog {
-  readonly accepted = new Set<string>();
-  private readonly waiting = new Map<number, () => void>();
+const folder = mkdtempSync(join(tmpdir(), 'sluice-kill-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  add(id: string): void {
-    this.accepted.add(id);
-    this.waiting.get(this.accepted.size)?.();
-  }
+const settings = (name: string, more: Record<string, string> = {}) => ({
+  JWT_SECRET: 'a-secret-of-the-tests-that-is-long-enough',
+  STORE_URL: `sqlite:${join(folder, name, 'gateway.db')}`,
+  RATE_LIMIT_PER_MINUTE: '10000000',
+  ...more,
+});
 
-  async size(count: number): Promise<void> {
-    if (this.accepted.size < count) await new Promise<void>((resolve) => this.waiting.set(count, resolve));
-  }
+const openStoreOf = (name: string): Promise<SqliteEventStore> =>
+  openSqliteEventStore({ path: join(folder, name, 'gateway.db'), log: silentLog, runtime: systemRuntime });
+
+/** Kills it at some moment of its start. Not a wait for anything: the moment is what the dice decide. */
+async function killWhileStarting(gateway: GatewayProcess, random: SeededRandom): Promise<void> {
+  gateway.spawn();
+  await new Promise((resolve) => setTimeout(resolve, random.next() * START_MS));
+  await gateway.kill();
 }
 
-async function fetchToken(url: string): Promise<string> {
-  const response = await fetch(`${url}/auth`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ clientId: 'marketing-dashboard' }),
-  });
-  return ((await response.json()) as { access_token: string }).access_token;
-}
-
-/** Posts fresh events, one after the other, until the gateway is gone. */
-async function postUntilGone(url: string, token: string, log: ClientLog): Promise<void> {
-  for (;;) {
-    const id = randomUUID();
-    try {
-      const response = await fetch(`${url}/events`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-        body: JSON.stringify(purchase({ event_id: id })),
-      });
-      await response.arrayBuffer();
-      if (response.status === 202) log.add(id);
-    } catch {
-      return;
+/** What the destination saw more than once must be explained by the attempts on record, each repeat by one of them. */
+async function explainRepeats(store: SqliteEventStore, destination: FakeDestination): Promise<Record<string, number>> {
+  const takenTimes = new Map<string, number>();
+  for (const id of destination.acceptedIds) takenTimes.set(id, (takenTimes.get(id) ?? 0) + 1);
+  const reasons: Record<string, number> = {};
+  for (const [eventId, times] of takenTimes) {
+    if (times === 1) continue;
+    const attempts = (await store.attempts({ clientId: 'marketing-dashboard', eventId })) ?? [];
+    const explained = attempts.flatMap(({ possibleDuplicate }) => possibleDuplicate ?? []);
+    if (explained.length < times - 1) {
+      throw new Error(`${eventId} was taken ${String(times)} times: ${JSON.stringify(attempts)}`);
     }
+    for (const reason of explained) reasons[reason] = (reasons[reason] ?? 0) + 1;
   }
+  return reasons;
 }
 
 test(
-  `${String(ROUNDS)} rounds of kill -9 under load: whatever was answered 202 arrives, and every repeat carries the same bytes`,
+  `${String(ROUNDS)} rounds of kill -9, seed ${String(SEED)}: what was answered 202 arrives, a repeat has its reason and the same bytes, points add up`,
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-kill-'));
+    const random = seededRandom(SEED);
     const destination = new FakeDestination();
     await destination.start();
     // Now and then it fails, so that there are retries under way when the process dies.
     destination.answering = (call) => (call % 7 === 3 ? { status: 503 } : accepted);
-    const log = new ClientLog();
-    const gateway = new GatewayProcess({
-      JWT_SECRET: SECRET,
-      STORE_URL: `sqlite:${join(folder, 'gateway.db')}`,
-      ADEVENTSX_URL: destination.url,
-      ADEVENTSX_API_KEY: 'key-1',
-      RATE_LIMIT_PER_MINUTE: '10000000',
-      ATTEMPT_TIMEOUT_MS: '1000',
-      LEASE_MS: '2000',
-      RETRY_BASE_MS: '20',
-    });
+    const client = new EventClient();
+    const gateway = new GatewayProcess(
+      settings('load', {
+        ADEVENTSX_URL: destination.url,
+        ADEVENTSX_API_KEY: 'key-1',
+        ATTEMPT_TIMEOUT_MS: '1000',
+        LEASE_MS: '2000',
+        RETRY_BASE_MS: '20',
+      }),
+    );
     try {
-      for (let round = 0; round < ROUNDS; round += 1) {
+      for (let round = 1; round <= ROUNDS; round += 1) {
+        if (round % 3 === 0) await killWhileStarting(gateway, random);
         await gateway.start();
-        const token = await fetchToken(gateway.url);
-        const target = log.accepted.size + 1 + ((round * 61) % 200);
-        const clients = Array.from({ length: CONNECTIONS }, () => postUntilGone(gateway.url, token, log));
-        await log.size(target);
+        await client.connect(gateway.url);
+        const load = Array.from({ length: CONNECTIONS }, () => client.postUntilGone());
+        await client.untilAccepted(client.accepted.size + 1 + Math.floor(random.next() * 200));
         await gateway.kill();
-        await Promise.all(clients);
+        await Promise.all(load);
+        if (round % 50 === 0) process.stdout.write(`kill -9: round ${String(round)}\n`);
       }
       await gateway.start();
-      const missing = new Set(log.accepted);
+      const missing = new Set(client.accepted);
       let seen = 0;
       await destination.until(({ acceptedIds }) => {
         for (; seen < acceptedIds.length; seen += 1) missing.delete(acceptedIds[seen] as string);
@@ -94,12 +95,54 @@ test(
       const bodies = new Map<string, Set<string>>();
       for (const { id, body } of destination.calls) bodies.set(id, (bodies.get(id) ?? new Set()).add(body));
       expect([...bodies].filter(([, distinct]) => distinct.size > 1)).toEqual([]);
-      expect(log.accepted.size).toBeGreaterThan(ROUNDS);
+      expect(client.accepted.size).toBeGreaterThan(ROUNDS);
+
+      const store = await openStoreOf('load');
+      try {
+        const repeats = await explainRepeats(store, destination);
+        if (ROUNDS > 10) process.stdout.write(`kill -9: repeats by reason ${JSON.stringify(repeats)}\n`);
+        // Among other things, that the points are what a recount of the events gives.
+        expect(await faultsOf(store)).toEqual([]);
+        const [points] = await store.points('user-1');
+        const counts = await store.countByStatus();
+        expect(points?.count).toBe(counts.reduce((sum, { count }) => sum + count, 0));
+        expect(points?.count).toBeGreaterThanOrEqual(client.accepted.size);
+      } finally {
+        await store.close();
+      }
     } finally {
       await gateway.kill();
       await destination.stop();
-      rmSync(folder, { recursive: true, force: true });
     }
   },
-  ROUNDS * 12_000 + 60_000,
+  ROUNDS * 15_000 + 60_000,
+);
+
+test(
+  `${String(ROUNDS)} first starts, killed while the store is made and migrated, seed ${String(SEED)}: the next start works`,
+  async () => {
+    const random = seededRandom(SEED + 1);
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const name = `start-${String(round)}`;
+      const gateway = new GatewayProcess(settings(name));
+      try {
+        await killWhileStarting(gateway, random);
+        // Every third time the start is really tried with the whole service; the store's part of it always.
+        if (round % 3 === 0) {
+          await gateway.start();
+          expect((await fetch(`${gateway.url}/ready`)).status).toBe(200);
+          expect(await gateway.stop()).toBe(0);
+        }
+        const store = await openStoreOf(name);
+        expect(await faultsOf(store)).toEqual([]);
+        await store.check();
+        await store.close();
+      } finally {
+        await gateway.kill();
+        rmSync(join(folder, name), { recursive: true, force: true });
+      }
+      if (round % 50 === 0) process.stdout.write(`killed first start: round ${String(round)}\n`);
+    }
+  },
+  ROUNDS * 15_000 + 60_000,
 );

@@ -1,12 +1,23 @@
 import { randomUUID } from 'node:crypto';
+import http from 'node:http';
 
 import { purchase } from './test-gateway';
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: unknown;
+}
 
 /** A client of a gateway in another process: keeps what it was told is accepted, which outlives the gateway. */
 export class EventClient {
   readonly accepted = new Set<string>();
+  /** An answer said `Connection: close`: a balancer sends nothing more there. */
+  isToldToClose = false;
   private token = '';
-  private url = '';
+  /** Set by `connect`; without it, for what needs no token. */
+  url = '';
+  private readonly agent = new http.Agent({ keepAlive: true });
   private readonly waiting = new Set<() => void>();
 
   /** Gets a token from the gateway at this address, which the later calls go to. */
@@ -21,26 +32,44 @@ export class EventClient {
     return this;
   }
 
-  /** Posts; the status, and the answer as JSON. */
-  async post(path: string, body: object): Promise<{ readonly status: number; readonly body: unknown }> {
-    const response = await fetch(`${this.url}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${this.token}` },
-      body: JSON.stringify(body),
-    });
-    return { status: response.status, body: await response.json() };
+  /** Posts over a kept-alive connection; the status, and the answer as JSON. Rejects with node's error when there is none. */
+  post(path: string, body: object, headers: Record<string, string> = {}): Promise<Answered> {
+    return this.ask('POST', path, JSON.stringify(body), headers);
   }
 
-  async get(path: string): Promise<unknown> {
-    const response = await fetch(`${this.url}${path}`, { headers: { authorization: `Bearer ${this.token}` } });
-    if (response.status !== 200) throw new Error(`${path} answered ${String(response.status)}`);
-    return response.json();
+  get(path: string, headers: Record<string, string> = {}): Promise<Answered> {
+    return this.ask('GET', path, '', headers);
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private ask(method: string, path: string, body: string, more: Record<string, string>): Promise<Answered> {
+    const headers = {
+      ...{ 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
+      ...{ Authorization: `Bearer ${this.token}`, ...more },
+    };
+    return new Promise((resolve, reject) => {
+      const request = http.request(`${this.url}${path}`, { method, headers, agent: this.agent }, (response) => {
+        this.isToldToClose = response.headers.connection === 'close';
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString('utf8');
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: JSON.parse(text) as unknown });
+        });
+      });
+      request.on('error', reject);
+      request.end(body);
+    });
   }
 
   /** Posts an event of its own and remembers whether it was accepted. Rejects when the gateway is gone. */
-  async postOne(fields: Record<string, unknown> = {}): Promise<void> {
+  async postOne(fields: Record<string, unknown> = {}, headers: Record<string, string> = {}): Promise<void> {
     const id = randomUUID();
-    const { status } = await this.post('/events', purchase({ event_id: id, ...fields }));
+    const { status } = await this.post('/events', purchase({ event_id: id, ...fields }), headers);
     if (status !== 202) return;
     this.accepted.add(id);
     for (const wake of this.waiting) wake();
@@ -57,12 +86,13 @@ export class EventClient {
     }
   }
 
-  /** Posts one event after the other until the gateway is gone. */
-  async postUntilGone(): Promise<void> {
+  /** Posts one event after the other until the gateway is gone or says that it goes; says which, by the error's code. */
+  async postUntilGone(): Promise<string> {
     try {
-      for (;;) await this.postOne();
-    } catch {
-      return;
+      while (!this.isToldToClose) await this.postOne();
+      return 'told to close';
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? String(error);
     }
   }
 
