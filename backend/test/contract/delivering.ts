@@ -255,7 +255,9 @@ function describeAttemptLimit(open: OpenStore): void {
     await store.settle([retryable(await claimOne(store))]);
     const [buried] = (await claim(store)).buried;
     await store.replay({ deliveryIds: [buried?.deliveryId ?? 0], at: 0, from: ['dead'], actor: 'operator' });
-    await store.settle([retryable(await claimOne(store))]);
+    const replayed = await claimOne(store);
+    expect(replayed.retryUntil).toBeNull();
+    await store.settle([retryable(replayed)]);
     expect((await claim(store)).buried).toHaveLength(1);
   });
 }

@@ -156,10 +156,21 @@ function describePruning(open: OpenStore): void {
       pruned += await store.prune({ acceptedBefore: 2, limit: 2 });
     expect(pruned).toBe(10);
     // And comes back to those once they have ended.
-    await store.settle((await claimOneOf(store)).map((one) => delivered(one)));
+    await store.settle((await claimAll(store)).map((one) => delivered(one)));
     for (let call = 0; call < 60 && pruned < 60; call += 1)
       pruned += await store.prune({ acceptedBefore: 2, limit: 2 });
     expect(pruned).toBe(60);
+  });
+
+  it('finds in one call what has ended behind the place where the last call stopped', async () => {
+    const store = await open();
+    await store.accept(
+      makeEvents(25, () => ({ acceptedAt: 1 })),
+      ROOMY,
+    );
+    expect(await store.prune({ acceptedBefore: 2, limit: 2 })).toBe(0);
+    await store.settle((await claimAll(store)).slice(0, 15).map((one) => delivered(one)));
+    expect(await store.prune({ acceptedBefore: 2, limit: 30 })).toBe(15);
   });
 
   it('goes by the time of acceptance also where the clock went back', async () => {
@@ -175,6 +186,6 @@ function describePruning(open: OpenStore): void {
   });
 }
 
-async function claimOneOf(store: Awaited<ReturnType<OpenStore>>) {
+async function claimAll(store: Awaited<ReturnType<OpenStore>>) {
   return (await store.claimDue({ destination: 'ads', limit: 100, now: 1, leaseMs: 1000 })).claimed;
 }
