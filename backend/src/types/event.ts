@@ -50,6 +50,8 @@ export interface CatalogueEntry {
   readonly description: string;
   readonly points: number;
   readonly requires: readonly ('value' | 'campaign_id' | 'click_id' | 'currency')[];
+  /** Only these destinations get it, of those that want it; left out: all that want it. */
+  readonly destinations?: readonly string[];
 }
 
 /** An event as a client posts it, validated field by field and not yet transformed. Exactly one of the two times is there. */

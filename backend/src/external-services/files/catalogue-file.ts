@@ -21,6 +21,12 @@ const entry = Joi.object<CatalogueEntry>({
     .messages({ 'array.unique': 'is there twice' })
     .optional()
     .default([]),
+  destinations: Joi.array()
+    .items(Joi.string().max(64))
+    .unique()
+    .max(100)
+    .messages({ 'array.unique': 'is there twice' })
+    .optional(),
 });
 
 // Joi compares before it knows that the names are texts.

@@ -32,7 +32,10 @@ describe('where an event goes', () => {
     const service = new EventService({
       store: new MemoryEventStore(),
       runtime,
-      catalogue: new Catalogue(['login', 'lead'].map((name) => ({ name, description: '', points: 0, requires: [] }))),
+      catalogue: new Catalogue([
+        ...['login', 'lead'].map((name) => ({ name, description: '', points: 0, requires: [] })),
+        { name: 'limited', description: '', points: 0, requires: [], destinations: ['all', 'none'] },
+      ]),
       feed: new EventFeed(),
       destinations: () => [named, all, none, off],
       backlogMax: 10,
@@ -49,6 +52,10 @@ describe('where an event goes', () => {
   it('is what wants its name', async () => {
     expect(await destinationsOf('login')).toEqual(['named', 'all']);
     expect(await destinationsOf('lead')).toEqual(['all']);
+  });
+
+  it('is of these only what the catalogue lets it go to', async () => {
+    expect(await destinationsOf('limited')).toEqual(['all']);
   });
 
   it('is what the routing says instead, where there is one, but never a destination that is off', async () => {

@@ -69,7 +69,10 @@ export class EventService {
       now: runtime.now(),
       newId: () => runtime.newId(),
     });
-    return this.take(event, (destination) => destination.wants(event.eventName), input.event_id === undefined);
+    const only = catalogue.find(event.eventName)?.destinations;
+    const isFor: Routing = (destination) =>
+      destination.wants(event.eventName) && only?.includes(destination.name) !== false;
+    return this.take(event, isFor, input.event_id === undefined);
   }
 
   /**
