@@ -8,9 +8,11 @@ import { allowOrigins } from './middleware/allow-origins';
 import { deprecated } from './middleware/deprecated';
 import { handleError } from './middleware/handle-error';
 import type { RequestLimiting } from './middleware/limit-requests';
+import { measureRequest, type Observe } from './middleware/measure-request';
 import { refuseHeaders } from './middleware/refuse-headers';
 import { requestContext } from './middleware/request-context';
 import { securityHeaders } from './middleware/security-headers';
+import { shedLoad } from './middleware/shed-load';
 import type { Route } from './route';
 import type { Scope } from './types/auth';
 
@@ -23,6 +25,8 @@ export interface AppParts {
   readonly authenticate: (scope: Scope) => RequestHandler;
   readonly limiting: RequestLimiting;
   readonly corsOrigins: readonly string[];
+  readonly isOverloaded: () => boolean;
+  readonly observe: Observe;
   readonly runtime: Runtime;
   readonly log: Log;
   readonly trustProxy: boolean | number | string;
@@ -34,6 +38,8 @@ export function createApp({
   authenticate,
   limiting,
   corsOrigins,
+  isOverloaded,
+  observe,
   runtime,
   log,
   trustProxy,
@@ -48,10 +54,16 @@ export function createApp({
   app.use(securityHeaders());
   app.use(allowOrigins(corsOrigins));
   app.use(refuseHeaders);
+  app.use(shedLoad(isOverloaded, new Set(routes.flatMap(({ path, isProbe }) => (isProbe === true ? [path] : [])))));
   app.use(bodyDeadline(BODY_DEADLINE_MS));
   for (const [path, rows] of byPath(routes)) {
     for (const row of rows) {
-      app[row.method](path, ...guards(row, authenticate, limiting), row.handler);
+      app[row.method](
+        path,
+        measureRequest(path, runtime, observe),
+        ...guards(row, authenticate, limiting),
+        row.handler,
+      );
     }
     app.all(path, ...rows.slice(0, 1).flatMap(noticeOf), refuseMethod(rows));
   }

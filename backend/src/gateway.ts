@@ -3,9 +3,11 @@ import { createHttpServer } from './composition/compose-http';
 import { createOperatorControllers } from './composition/compose-operator';
 import { createUsers } from './composition/compose-users';
 import { createRetention, openStore } from './composition/compose-store';
+import { createWatch } from './composition/compose-watch';
 import { SettingsFiles } from './composition/settings-files';
 import type { Config } from './config';
 import { systemRuntime } from './external-services/system-runtime';
+import type { EventLoopDelay } from './interfaces/event-loop-delay';
 import type { EventStore } from './interfaces/event-store';
 import type { Log } from './interfaces/log';
 import type { Runtime } from './interfaces/runtime';
@@ -30,6 +32,8 @@ export interface GatewayParts {
   readonly runtime?: Runtime;
   /** In place of the one that STORE_URL names: a test's. */
   readonly openStore?: () => Promise<EventStore>;
+  /** In place of node's own measure: a test's. */
+  readonly eventLoopDelay?: EventLoopDelay;
 }
 
 /** Of the time that a stop may take, what requests and attempts in flight get; the rest is for recording what was sent. */
@@ -80,9 +84,10 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   let reloading = Promise.resolve();
   started.push(() => reloading.then(() => destinations.close()));
   const feed = new EventFeed();
+  const common = { store, runtime, feed, log };
+  const watch = createWatch({ ...common, eventLoopDelay: parts.eventLoopDelay });
   const stream = new EventStream(feed, runtime.newId());
-  const sending = { store, runtime, feed, log, drainMs, destinations: destinations.current() };
-  const worker = createDeliveryWorker(config, sending);
+  const worker = createDeliveryWorker(config, { ...common, drainMs, destinations: destinations.current() });
   // A process that only takes requests sends nothing, but shows and changes what is held.
   const retention = createRetention(config, store, runtime, log);
   for (const part of config.role === 'api' ? [worker.holds] : [worker, retention]) {
@@ -91,15 +96,15 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   }
 
   const current = () => destinations.current();
-  const { backlogMax, eventMaxAgeMs: maxAgeMs, eventMaxAheadMs: maxAheadMs, environment, version } = config;
-  const accepting = { store, runtime, catalogue, feed, destinations: current, backlogMax, maxAgeMs, maxAheadMs };
-  const events = new EventService(accepting);
+  const onCommit = watch.metrics.committed;
+  const events = new EventService({ ...common, ...limitsOf(config), catalogue, destinations: current, onCommit });
   const users = createUsers(config, { runtime, log });
   started.push(() => users.stop());
+  const { environment, version } = config;
   const circuits = () => ({ ...worker.circuits(), ...users.circuits() });
   const health = new HealthService({ store, runtime, environment, version, circuits });
   const operator = createOperatorControllers({ store, runtime, worker, destinations: current });
-  const http = { runtime, log, store, catalogue, clients, events, stream, users, health, operator, keys, drainMs };
+  const http = { ...common, catalogue, clients, keys, events, stream, users, health, operator, watch, drainMs };
   const server = createHttpServer(config, http);
   const port = await server.start();
   started.push(async () => {
@@ -119,6 +124,10 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     return reloaded;
   };
   return { url: urlOf(config, port), reload };
+}
+
+function limitsOf({ backlogMax, eventMaxAgeMs: maxAgeMs, eventMaxAheadMs: maxAheadMs }: Config) {
+  return { backlogMax, maxAgeMs, maxAheadMs };
 }
 
 function urlOf({ host, tlsCertFile }: Config, port: number): string {

@@ -73,6 +73,11 @@ export class HttpServer {
     this.server.on('clientError', answerProtocolError);
   }
 
+  /** Requests that are not answered yet. */
+  get openRequests(): number {
+    return this.open.size;
+  }
+
   /** Connections from now on get this certificate; those that there are go on. */
   replaceTls(pair: TlsPair): void {
     if (this.server instanceof https.Server) this.server.setSecureContext(pair);

@@ -7,6 +7,7 @@ import type { DocsController } from './controllers/docs-controller';
 import type { EventController } from './controllers/event-controller';
 import type { EventReadController } from './controllers/event-read-controller';
 import type { KeysController } from './controllers/keys-controller';
+import type { MetricsController } from './controllers/metrics-controller';
 import type { NdjsonController } from './controllers/ndjson-controller';
 import type { OperationController } from './controllers/operation-controller';
 import type { PointsController } from './controllers/points-controller';
@@ -19,6 +20,7 @@ import { type FamilyControllers, familyRoutes } from './routes-families';
 export interface Controllers extends FamilyControllers {
   readonly auth: AuthController;
   readonly keys: KeysController;
+  readonly metrics: MetricsController;
   readonly events: EventController;
   readonly ndjson: NdjsonController;
   readonly reading: EventReadController;
@@ -47,7 +49,7 @@ const exceptNdjson =
 
 /** Every route of the gateway. Paths that are fixed stand before those with a parameter. */
 export function routes(controllers: Controllers): Route[] {
-  const { auth, keys, events, ndjson, reading, stream, points, users, operation, docs } = controllers;
+  const { auth, keys, metrics, events, ndjson, reading, stream, points, users, operation, docs } = controllers;
   return [
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
     { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
@@ -57,6 +59,7 @@ export function routes(controllers: Controllers): Route[] {
     { method: 'get', path: '/openapi.json', scope: 'public', handler: docs.getDocument },
     { method: 'get', path: '/docs', scope: 'public', handler: docs.getPage },
     { method: 'get', path: '/docs/style.css', scope: 'public', handler: docs.getStyle },
+    { method: 'get', path: '/metrics', scope: 'ops:read', isProbe: true, handler: metrics.get },
     { method: 'get', path: '/version', scope: 'public', handler: operation.getVersion },
     { method: 'post', path: '/events', scope: 'events:write', body: readJson(BODY_BYTES), handler: events.post },
     {

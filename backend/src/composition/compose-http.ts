@@ -1,10 +1,11 @@
-import { createApp } from '../app';
+import { createApp, type AppParts } from '../app';
 import type { Config } from '../config';
 import { AuthController } from '../controllers/auth-controller';
 import { DocsController } from '../controllers/docs-controller';
 import { EventController } from '../controllers/event-controller';
 import { EventReadController } from '../controllers/event-read-controller';
 import { KeysController } from '../controllers/keys-controller';
+import { MetricsController } from '../controllers/metrics-controller';
 import { NdjsonController } from '../controllers/ndjson-controller';
 import { OperationController } from '../controllers/operation-controller';
 import { PointsController } from '../controllers/points-controller';
@@ -39,6 +40,7 @@ import { readAuthInput } from '../validation-schemas/auth';
 import { readEvent } from '../validation-schemas/event';
 import { readEventQuery } from '../validation-schemas/event-query';
 import { createFamilies } from './compose-families';
+import type { Watch } from './compose-watch';
 import type { SettingsKeys } from './settings-keys';
 import type { Users } from './compose-users';
 
@@ -49,6 +51,7 @@ export interface HttpParts {
   readonly catalogue: Catalogue;
   readonly clients: ClientRegistry;
   readonly keys: SettingsKeys;
+  readonly watch: Watch;
   readonly events: EventService;
   readonly users: Users;
   readonly stream: EventStream;
@@ -59,8 +62,8 @@ export interface HttpParts {
 }
 
 /** The HTTP side: tokens, controllers, routes, and the server that listens. */
-export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
-  const { runtime, log, store, catalogue, clients, events, stream, users, health, operator, keys, drainMs } = parts;
+export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpServer, 'start' | 'stop'> {
+  const { runtime, log, store, catalogue, clients, events, stream, users, health, operator, keys, watch } = parts;
   const tokens = new TokenService({ signer: keys.signer, clients, runtime });
   const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
   const points = new PointsService(store, catalogue);
@@ -86,24 +89,24 @@ export function createHttpServer(config: Config, parts: HttpParts): HttpServer {
       page: (document) => docsPage(document as JsonSchema),
       style: DOCS_STYLE,
     }),
+    metrics: createMetricsController(parts),
     ...operator,
     ...createFamilies({ events, points, catalogue, runtime, directory: users.directory }),
   });
-  const app = createApp({
+  return createServers(config, parts, {
     routes: table,
     authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
     limiting: createLimiting(config, runtime),
     corsOrigins: config.corsOrigins,
+    observe: watch.metrics.answered,
     trustProxy: config.trustProxy,
     runtime,
     log,
   });
-  const { host, port, trustProxy } = config;
-  const isBehindProxy = trustProxy !== false;
-  const server = new HttpServer(app, { host, port, runtime, stopTimeoutMs: drainMs, isBehindProxy, tls: keys.tls });
-  keys.onNewTls = (pair) => server.replaceTls(pair);
-  return server;
 }
+
+/** More open requests than this are more than the memory is for. */
+const REQUESTS_MAX = 4_096;
 
 /** So many requests of one client or address may be open at a time. */
 const OPEN_REQUESTS_MAX = 1_024;
@@ -111,4 +114,42 @@ const OPEN_REQUESTS_MAX = 1_024;
 function createLimiting({ rateLimitPerMinute: perMinute }: Config, runtime: Runtime): RequestLimiting {
   const limits = new RequestLimits(runtime, { perMinute, openMax: OPEN_REQUESTS_MAX });
   return limitRequests({ perMinute, limitOf: (key) => limits.of(key), addressGroup });
+}
+
+function createMetricsController({ watch, health }: HttpParts): MetricsController {
+  return new MetricsController(watch.metrics, () => ({
+    circuits: health.circuits(),
+    eventLoopDelaySeconds: watch.delay.p99Ms / 1000,
+    residentBytes: process.memoryUsage.rss(),
+  }));
+}
+
+/** The server of the API, and beside it the one that METRICS_PORT asks for; the process is watched for as long as they run. */
+function createServers(config: Config, parts: HttpParts, app: Omit<AppParts, 'isOverloaded'>) {
+  const { runtime, keys, watch, drainMs: stopTimeoutMs, log } = parts;
+  const { host, port, trustProxy, metricsPort } = config;
+  const isOverloaded = (): boolean => watch.isShedding() || server.openRequests > REQUESTS_MAX;
+  const common = { host, runtime, stopTimeoutMs, isBehindProxy: trustProxy !== false };
+  const server: HttpServer = new HttpServer(createApp({ ...app, isOverloaded }), { ...common, port, tls: keys.tls });
+  keys.onNewTls = (pair) => server.replaceTls(pair);
+  const { get } = createMetricsController(parts);
+  const open: Route = { method: 'get', path: '/metrics', scope: 'public', isProbe: true, handler: get };
+  const metricsApp = createApp({ ...app, routes: [open], corsOrigins: [], isOverloaded: () => false });
+  const metricsServer = new HttpServer(metricsApp, { ...common, port: metricsPort ?? 0, tls: null });
+  return {
+    start: async (): Promise<number> => {
+      if (metricsPort !== null) log.info({ port: await metricsServer.start() }, 'metrics.listening');
+      const listening = await server.start().catch(async (error: unknown) => {
+        await metricsServer.stop();
+        throw error;
+      });
+      watch.start();
+      return listening;
+    },
+    stop: async (): Promise<void> => {
+      await server.stop();
+      watch.stop();
+      await metricsServer.stop();
+    },
+  };
 }

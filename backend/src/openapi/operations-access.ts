@@ -73,6 +73,17 @@ export const ACCESS_OPERATIONS: Operations = {
       },
     },
   },
+  'GET /metrics': {
+    tag: 'Operating',
+    summary: 'What the gateway counts of itself, in the text form of Prometheus',
+    answers: {
+      200: {
+        description: 'Events, deliveries, attempts, possible duplicates, durations, circuits',
+        schema: null,
+        mediaType: 'text/plain',
+      },
+    },
+  },
   'GET /health': {
     tag: 'Operating',
     summary: 'Whether the process lives',

@@ -135,6 +135,8 @@ test('a route that declares no scope stops the start', () => {
       authenticate: () => () => undefined,
       limiting: { byClient: () => undefined, byAddress: () => undefined, refused: () => undefined },
       corsOrigins: [],
+      isOverloaded: () => false,
+      observe: () => undefined,
       runtime: {} as never,
       log: {} as never,
       trustProxy: false,

@@ -22,6 +22,8 @@ export interface EventServiceParts {
   readonly backlogMax: number;
   readonly maxAgeMs: number;
   readonly maxAheadMs: number;
+  /** Told of each commit: for those who count. */
+  readonly onCommit?: (results: readonly AcceptResult[], durationMs: number) => void;
 }
 
 /** What a client is told of an event it has posted. */
@@ -48,7 +50,12 @@ export class EventService {
   constructor(private readonly parts: EventServiceParts) {
     this.commits = new Batcher<NewEvent, AcceptResult>({
       runtime: parts.runtime,
-      flush: (events) => parts.store.accept(events, { backlogMax: parts.backlogMax }),
+      flush: async (events) => {
+        const startedAt = parts.runtime.monotonic();
+        const results = await parts.store.accept(events, { backlogMax: parts.backlogMax });
+        parts.onCommit?.(results, parts.runtime.monotonic() - startedAt);
+        return results;
+      },
       maxItems: EVENTS_PER_COMMIT,
       maxWaiting: EVENTS_WAITING_MAX,
     });

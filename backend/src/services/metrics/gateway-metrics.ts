@@ -33,7 +33,7 @@ export class GatewayMetrics {
     private readonly store: EventStore,
   ) {
     feed.listen((fact) => {
-      if (fact.fact === 'accepted' || fact.record === null) return;
+      if (fact.fact !== 'attempted' || fact.record === null) return;
       const { destination, record } = fact;
       this.attempts.add({ destination, outcome: record.outcome });
       if (record.possibleDuplicate !== null) this.duplicates.add({ destination, reason: record.possibleDuplicate });

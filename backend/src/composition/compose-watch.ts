@@ -1,0 +1,38 @@
+import { NodeEventLoopDelay } from '../external-services/node-event-loop-delay';
+import type { EventLoopDelay } from '../interfaces/event-loop-delay';
+import type { EventStore } from '../interfaces/event-store';
+import type { Log } from '../interfaces/log';
+import type { Runtime } from '../interfaces/runtime';
+import type { EventFeed } from '../services/events/event-feed';
+import { LoadShedder } from '../services/load-shedder';
+import { GatewayMetrics } from '../services/metrics/gateway-metrics';
+
+export interface WatchParts {
+  readonly feed: EventFeed;
+  readonly store: EventStore;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  /** In place of node's: a test's. */
+  readonly eventLoopDelay: EventLoopDelay | undefined;
+}
+
+/** What watches the process itself: its counters, and whether it has too much to do. */
+export interface Watch {
+  readonly metrics: GatewayMetrics;
+  readonly delay: EventLoopDelay;
+  isShedding(): boolean;
+  start(): void;
+  stop(): void;
+}
+
+export function createWatch({ feed, store, runtime, log, eventLoopDelay }: WatchParts): Watch {
+  const delay = eventLoopDelay ?? new NodeEventLoopDelay(runtime);
+  const shedder = new LoadShedder(log);
+  return {
+    metrics: new GatewayMetrics(feed, store),
+    delay,
+    isShedding: () => shedder.isShedding,
+    start: () => delay.start((p99Ms) => shedder.sample(p99Ms)),
+    stop: () => delay.stop(),
+  };
+}
