@@ -25,7 +25,7 @@ describe('verify of a SQLite file', () => {
     ['a changed byte of a payload', FLIP_A_BYTE, 'checksum', 'delivery 200'],
     ['a changed checksum', 'UPDATE deliveries SET checksum = zeroblob(32) WHERE id = 100', 'checksum', 'delivery 100'],
     ['a point too many', 'UPDATE points SET count = count + 1', 'points', 'counted 3, stored 2'],
-    ['a point that was not counted', `UPDATE points SET pruned = 1`, 'points', 'pruned 1'],
+    ['a point that was not counted', `UPDATE points SET pruned = 1`, 'points', 'counted 2, stored 3'],
     ['points that are gone', 'DELETE FROM points', 'points', '2 events'],
     [
       'a count that is wrong',
