@@ -1,0 +1,174 @@
+import { DEFAULT_ATTEMPT_LIMIT } from '../../src/external-services/event-store-rules';
+import type { MemoryStoreState, StoredDelivery, StoredEvent } from '../../src/external-services/memory-store-state';
+import type { EventInput } from '../../src/types/event';
+import type { SimulatedRuntime } from '../support/simulated-runtime';
+import type { History } from './history';
+import type { Profile } from './profile';
+import type { SendLog } from './send-log';
+
+export interface CheckerParts {
+  readonly runtime: SimulatedRuntime;
+  readonly history: History;
+  readonly state: () => MemoryStoreState;
+  readonly sends: SendLog;
+  readonly profile: Profile;
+}
+
+interface Answered {
+  readonly clientId: string;
+  readonly input: EventInput;
+  /** Monotonic. */
+  readonly at: number;
+}
+
+const DAY_MS = 86_400_000;
+/** What is younger than this could be posted again and counted twice. */
+const DEDUPLICATION_MS = 7 * DAY_MS;
+
+const PROMPT_MS = 300;
+
+/** Holds the promises from outside: by what clients were told, what the disk holds and what destinations saw. */
+export class Checker {
+  private readonly answered: Answered[] = [];
+  private readonly acceptedAt = new Map<string, number>();
+  private readonly rows = new Map<string, number>();
+  private lastKnown = new Map<number, StoredEvent>();
+  /** Deliveries that an operator has sent again, and how often. */
+  private readonly replays = new Map<number, number>();
+  /** A new process cannot see that the clock had jumped before, when something was accepted after the jump. */
+  isClockDoubtful = false;
+
+  constructor(private readonly parts: CheckerParts) {}
+
+  /** A client is told that its event is taken: it must be there now, as posted (promises 2 and 8). */
+  told2xx(clientId: string, input: EventInput): void {
+    const { history, runtime } = this.parts;
+    const stored = this.find(clientId, input.event_id);
+    if (stored === undefined) {
+      return history.violate('2 no 2xx before the commit', `${String(input.event_id)} is not in the store`);
+    }
+    if (!isSame(stored, input)) {
+      history.violate('8 one event per id', `${stored.event.eventId}: taken, but other content is stored`);
+    }
+    this.answered.push({ clientId, input, at: runtime.monotonic() });
+  }
+
+  toldConflict(clientId: string, input: EventInput): void {
+    const stored = this.find(clientId, input.event_id);
+    if (stored !== undefined && !isSame(stored, input)) return;
+    this.parts.history.violate('8 one event per id', `${String(input.event_id)}: a conflict with nothing or itself`);
+  }
+
+  replayed(deliveryIds: readonly number[]): void {
+    for (const id of deliveryIds) this.replays.set(id, (this.replays.get(id) ?? 0) + 1);
+  }
+
+  /** After each commit: nothing vanished but what is old enough, and the counts add up (promises 1, 3 and 8). */
+  committed(verb: string): void {
+    const { history, runtime } = this.parts;
+    const state = this.parts.state();
+    const counted = [...state.tallies.values()].reduce((sum, count) => sum + count, 0);
+    if (counted !== state.deliveries.size) {
+      history.violate('3 accepted = delivered + dead + open', `${counted} are counted, ${state.deliveries.size} exist`);
+    }
+    for (const [row, stored] of state.events) {
+      if (this.lastKnown.has(row)) continue;
+      const key = `${stored.event.clientId} ${stored.event.eventId}`;
+      if (this.rows.has(key) && this.lastKnown.has(this.rows.get(key) ?? 0)) {
+        history.violate('8 one event per id', `${key} has two rows`);
+      }
+      this.rows.set(key, row);
+      if (!this.acceptedAt.has(key)) this.acceptedAt.set(key, runtime.monotonic());
+    }
+    for (const [row, stored] of this.lastKnown) if (!state.events.has(row)) this.checkRemoval(verb, stored);
+    this.lastKnown = new Map(state.events);
+  }
+
+  /** After a crash the disk may hold less only if it lied; the end will say what that lost. */
+  restarted(): void {
+    this.lastKnown = new Map(this.parts.state().events);
+  }
+
+  /** When nothing is left to happen. */
+  finish(): void {
+    const { history } = this.parts;
+    const state = this.parts.state();
+    for (const { clientId, input, at } of this.answered) {
+      const key = `${clientId} ${String(input.event_id)}`;
+      const isOld = this.parts.runtime.monotonic() - at >= DEDUPLICATION_MS;
+      if (this.find(clientId, input.event_id) === undefined && !isOld && !this.isClockDoubtful) {
+        history.violate('1 nothing accepted is lost', `${key} was answered 2xx and is gone`);
+      }
+    }
+    for (const stored of state.events.values()) {
+      if (this.parts.profile.kind === 'calm') this.checkPromptness(stored);
+      for (const id of stored.deliveryIds) {
+        const delivery = state.deliveries.get(id);
+        if (delivery !== undefined) this.checkEnd(stored, delivery);
+      }
+    }
+  }
+
+  /** Where nothing fails nothing waits: what the worker was told of goes out at once. */
+  private checkPromptness({ event }: StoredEvent): void {
+    const { history, sends } = this.parts;
+    const acceptedAt = this.acceptedAt.get(`${event.clientId} ${event.eventId}`) ?? 0;
+    for (const destination of ['ads', 'api']) {
+      const [first] = sends.of(event.eventId, destination);
+      const waitedMs = first === undefined ? 0 : first.startedAt - acceptedAt;
+      if (waitedMs > PROMPT_MS) history.violate('7 nothing is delayed', `${event.eventId} waited ${waitedMs} ms`);
+    }
+  }
+
+  private checkRemoval(verb: string, { event }: StoredEvent): void {
+    const { history, runtime } = this.parts;
+    const key = `${event.clientId} ${event.eventId}`;
+    const ageMs = runtime.monotonic() - (this.acceptedAt.get(key) ?? runtime.monotonic());
+    if (verb === 'prune' && (ageMs >= DEDUPLICATION_MS || this.isClockDoubtful)) return;
+    history.violate('8 deduplication lasts', `${verb} removed ${key}, accepted ${ageMs} ms ago`);
+  }
+
+  /** How each delivery ended, by its attempts and by what its destination saw. */
+  private checkEnd({ event }: StoredEvent, delivery: StoredDelivery): void {
+    const { history, sends } = this.parts;
+    const { destination, status, records, deadReason } = delivery;
+    const who = `${event.eventId.slice(-6)} to ${destination}`;
+    const made = sends.of(event.eventId, destination);
+    const replays = this.replays.get(delivery.id) ?? 0;
+    if (status === 'pending' || status === 'delivering') {
+      history.violate('3 every event ends', `${who} is ${status}, due at ${String(delivery.dueAt)}`);
+    }
+    const isTaken = made.some((send) => send.isTaken);
+    if (status === 'delivered' && !isTaken) history.violate('1 nothing is lost', `${who}: delivered and never taken`);
+    if (status === 'dead' && deadReason === null) history.violate('3 dead with a reason', who);
+    for (const send of made.filter((one) => one.isTaken)) {
+      const record = records.find(({ number }) => number === send.attempt);
+      const isExplained = record !== undefined && (record.outcome === 'delivered' || record.possibleDuplicate !== null);
+      if (!isExplained) history.violate('4 duplicates have a reason', `${who}: attempt ${send.attempt} has none`);
+    }
+    const refused = records.findIndex(({ outcome }) => outcome === 'rejected');
+    if (replays === 0 && refused >= 0 && refused < records.length - 1) {
+      history.violate('7 a refusal is final', `${who}: attempts after attempt ${refused + 1} was refused`);
+    }
+    const delivered = records.findIndex(({ outcome }) => outcome === 'delivered');
+    if (replays === 0 && delivered >= 0 && delivered < records.length - 1) {
+      history.violate('4 delivered once recorded', `${who}: attempts after attempt ${delivered + 1} delivered`);
+    }
+    const burnt = records.filter(({ outcome }) => outcome === 'retryable').length;
+    const limit = this.parts.profile.attemptLimit ?? DEFAULT_ATTEMPT_LIMIT;
+    if (deadReason === 'attempts_exhausted' && burnt < limit * (replays + 1)) {
+      history.violate('7 no attempt is burnt', `${who}: given up after ${burnt} attempts of ${limit}`);
+    }
+  }
+
+  private find(clientId: string, eventId: string | undefined): StoredEvent | undefined {
+    const state = this.parts.state();
+    return [...state.events.values()].find(
+      ({ event }) => event.eventId === eventId && event.clientId === clientId,
+    );
+  }
+}
+
+function isSame({ event }: StoredEvent, input: EventInput): boolean {
+  return event.userId === input.user_id && event.valueCents === Number(input.value) * 100 && event.eventName === input.event_name;
+}

@@ -1,0 +1,192 @@
+import type { MemoryStoreState, StoredDelivery, StoredEvent } from '../../src/external-services/memory-store-state';
+import type { Destination, Parcel, UpstreamAnswer } from '../../src/interfaces/destination';
+import type { SimulatedRuntime } from '../support/simulated-runtime';
+import type { History } from './history';
+import type { SimulatedProcess } from './simulated-process';
+
+/** One event in one call, as it left the gateway. Times are monotonic. */
+export interface Send {
+  readonly label: string;
+  readonly eventId: string;
+  readonly destination: string;
+  readonly attempt: number;
+  readonly payload: Buffer;
+  readonly process: SimulatedProcess;
+  readonly startedAt: number;
+  endedAt: number | null;
+  /** Its bytes have reached the destination. */
+  hasArrived: boolean;
+  /** The destination has taken the event. */
+  isTaken: boolean;
+  status: number | null;
+}
+
+export interface StoredPair {
+  readonly stored: StoredEvent;
+  readonly delivery: StoredDelivery;
+}
+
+export function findDelivery(state: MemoryStoreState, eventId: string, destination: string): StoredPair | null {
+  for (const stored of state.events.values()) {
+    if (stored.event.eventId !== eventId) continue;
+    for (const id of stored.deliveryIds) {
+      const delivery = state.deliveries.get(id);
+      if (delivery?.destination === destination) return { stored, delivery };
+    }
+  }
+  return null;
+}
+
+interface SendLogParts {
+  readonly runtime: SimulatedRuntime;
+  readonly history: History;
+  readonly state: () => MemoryStoreState;
+  readonly destinations: () => readonly Destination[];
+  readonly leaseMs: number;
+}
+
+const RETRY_AFTER_MAX_MS = 3_600_000;
+
+/** Sees every call as it leaves and as it ends, and holds what is promised of calls. */
+export class SendLog {
+  readonly sends: Send[] = [];
+  lastJumpAt = -Infinity;
+  private readonly byDelivery = new Map<string, Send[]>();
+  private readonly claimAskedAt = new Map<string, number>();
+  /** Until when a process was asked to leave a destination alone. */
+  private readonly quietUntil = new Map<SimulatedProcess, Map<string, number>>();
+  private readonly held = new Map<SimulatedProcess, Set<string>>();
+  private readonly unrecordedSince = new Map<SimulatedProcess, number>();
+
+  constructor(private readonly parts: SendLogParts) {}
+
+  isBatching(destination: string): boolean {
+    const found = this.parts.destinations().find(({ name }) => name === destination);
+    return found !== undefined && found.contract.maxBatch > 1;
+  }
+
+  of(eventId: string, destination: string): readonly Send[] {
+    return this.byDelivery.get(`${eventId} ${destination}`) ?? [];
+  }
+
+  /** A process sends. Whatever it must not do now is a violation. */
+  begin(process: SimulatedProcess, destination: string, parcels: readonly Parcel[]): Send[] {
+    const state = this.parts.state();
+    this.checkCall(process, destination, parcels);
+    return parcels.map(({ eventId, attempt, payload }) => {
+      const key = `${eventId} ${destination}`;
+      const earlier = this.byDelivery.get(key) ?? [];
+      const label = `${eventId.slice(-6)}.${attempt}`;
+      const startedAt = this.parts.runtime.monotonic();
+      const common = { label, eventId, destination, attempt, payload, process, startedAt };
+      const send: Send = { ...common, endedAt: null, hasArrived: false, isTaken: false, status: null };
+      this.checkSend(send, earlier, findDelivery(state, eventId, destination));
+      this.byDelivery.set(key, [...earlier, send]);
+      this.sends.push(send);
+      return send;
+    });
+  }
+
+  taken(send: Send): void {
+    send.isTaken = true;
+  }
+
+  /** The process has read the answer, or has given up waiting. */
+  ended(sends: readonly Send[], answer: UpstreamAnswer): void {
+    const { runtime, history } = this.parts;
+    const [first] = sends;
+    if (first === undefined) return;
+    const { process, destination } = first;
+    const what = answer.kind === 'response' ? String(answer.status) : answer.code;
+    history.note(`${process.name} reads ${what} ${sends.map(({ label }) => label).join(' ')}`);
+    for (const send of sends) {
+      send.endedAt = runtime.monotonic();
+      send.status = answer.kind === 'response' ? answer.status : null;
+    }
+    if (answer.kind !== 'response') return;
+    if (answer.status === 410) this.hold(process, destination);
+    const waitMs = this.askedToWaitMs(answer.status, answer.headers['retry-after']);
+    if (waitMs > 0) this.beQuiet(process, destination, waitMs);
+  }
+
+  claimed(destination: string, askedAt: number, deliveries: readonly Parcel[]): void {
+    for (const { eventId, attempt } of deliveries) {
+      this.claimAskedAt.set(`${eventId} ${destination} ${attempt}`, askedAt);
+    }
+  }
+
+  /** The process was told that an outcome could not be stored: it sends no more until one could. */
+  settled(process: SimulatedProcess, isStored: boolean): void {
+    if (isStored) this.unrecordedSince.delete(process);
+    else if (!this.unrecordedSince.has(process)) this.unrecordedSince.set(process, this.parts.runtime.monotonic());
+  }
+
+  /** Until `release` this process sends nothing there. */
+  hold(process: SimulatedProcess, destination: string): void {
+    this.held.set(process, (this.held.get(process) ?? new Set()).add(destination));
+  }
+
+  release(destination: string): void {
+    for (const destinations of this.held.values()) destinations.delete(destination);
+  }
+
+  private checkCall(process: SimulatedProcess, destination: string, parcels: readonly Parcel[]): void {
+    const { history, runtime } = this.parts;
+    const now = runtime.monotonic();
+    const who = `${process.name} to ${destination}`;
+    if (process.isDead) history.violate('simulation', `${who}: a dead process sends`);
+    if (now < (this.quietUntil.get(process)?.get(destination) ?? -Infinity)) {
+      history.violate('7 Retry-After', `${who}: a call before the time that Retry-After named`);
+    }
+    if (this.held.get(process)?.has(destination)) history.violate('7 holds', `${who}: a call while it is held`);
+    const since = this.unrecordedSince.get(process) ?? Infinity;
+    for (const { eventId, attempt } of parcels) {
+      if ((this.claimAskedAt.get(`${eventId} ${destination} ${attempt}`) ?? -Infinity) > since) {
+        history.violate('6 no sending while the store cannot commit', `${who}: ${eventId} was claimed and sent`);
+      }
+    }
+  }
+
+  private checkSend(send: Send, earlier: readonly Send[], found: StoredPair | null): void {
+    const { history, runtime, leaseMs } = this.parts;
+    const { label, attempt, payload, destination } = send;
+    const who = `${send.process.name} to ${destination}, ${label}`;
+    history.note(`${send.process.name} sends ${label} to ${destination}`);
+    if (found === null) return history.violate('2 commit first', `${who}: it sends what is not stored`);
+    const { delivery, stored } = found;
+    const hasJumped = this.lastJumpAt >= send.startedAt - leaseMs;
+    const [first] = earlier;
+    if (!payload.equals(delivery.payload) || (first !== undefined && !payload.equals(first.payload))) {
+      history.violate('5 same bytes', `${who}: the bytes are not those of the first attempt`);
+    }
+    if (earlier.some((other) => other.attempt >= attempt)) {
+      history.violate('5 attempt numbers', `${who}: the number was used before`);
+    }
+    if (!hasJumped && (delivery.status !== 'delivering' || delivery.attempts !== attempt)) {
+      history.violate('5 leases', `${who}: it is ${delivery.status}, attempt ${delivery.attempts}, in the store`);
+    }
+    if (!hasJumped && (stored.event.deliverAt ?? 0) > runtime.now()) {
+      history.violate('3 deliver_at', `${who}: sent before its time`);
+    }
+    for (const other of earlier) {
+      const isOver = other.endedAt !== null || other.process.isDead || other.process.wasHeldUpSince(other.startedAt);
+      if (!isOver && this.lastJumpAt < other.startedAt) {
+        history.violate('5 one in flight', `${who}: attempt ${other.attempt} is under way`);
+      }
+    }
+  }
+
+  private beQuiet(process: SimulatedProcess, destination: string, waitMs: number): void {
+    const known = this.quietUntil.get(process) ?? new Map<string, number>();
+    const until = this.parts.runtime.monotonic() + waitMs;
+    known.set(destination, Math.max(until, known.get(destination) ?? 0));
+    this.quietUntil.set(process, known);
+  }
+
+  private askedToWaitMs(status: number, header: string | undefined): number {
+    if (status < 500 && ![408, 425, 429].includes(status)) return 0;
+    if (header === undefined) return 0;
+    const date = header.endsWith('GMT') ? Date.parse(header) - this.parts.runtime.now() : 0;
+    return Math.min(/^\d+$/.test(header) ? Number(header) * 1000 : date, RETRY_AFTER_MAX_MS);
+  }
+}
