@@ -135,7 +135,10 @@ export class Blows {
     await Promise.race([resumed, runtime.sleep(30_000)]);
   }
 
-  private async operate({ deadLetters }: GatewayProcess, what: 'replay' | 'replayDelivered' | 'discard'): Promise<void> {
+  private async operate(
+    { deadLetters }: GatewayProcess,
+    what: 'replay' | 'replayDelivered' | 'discard',
+  ): Promise<void> {
     const { signal } = new AbortController();
     const status = what === 'replayDelivered' ? ('delivered' as const) : ('dead' as const);
     const force = status === 'delivered' || this.parts.dice.chance(0.5);

@@ -154,7 +154,7 @@ export class Checker {
     if (replays === 0 && delivered >= 0 && delivered < records.length - 1) {
       history.violate('4 delivered once recorded', `${who}: attempts after attempt ${delivered + 1} delivered`);
     }
-    const burnt = records.filter(({ outcome }) => outcome === 'retryable').length;
+    const burnt = records.filter(({ outcome }) => outcome !== 'held').length;
     const limit = this.parts.profile.attemptLimit ?? DEFAULT_ATTEMPT_LIMIT;
     if (deadReason === 'attempts_exhausted' && burnt < limit * (replays + 1)) {
       history.violate('7 no attempt is burnt', `${who}: given up after ${burnt} attempts of ${limit}`);
@@ -163,12 +163,14 @@ export class Checker {
 
   private find(clientId: string, eventId: string | undefined): StoredEvent | undefined {
     const state = this.parts.state();
-    return [...state.events.values()].find(
-      ({ event }) => event.eventId === eventId && event.clientId === clientId,
-    );
+    return [...state.events.values()].find(({ event }) => event.eventId === eventId && event.clientId === clientId);
   }
 }
 
 function isSame({ event }: StoredEvent, input: EventInput): boolean {
-  return event.userId === input.user_id && event.valueCents === Number(input.value) * 100 && event.eventName === input.event_name;
+  return (
+    event.userId === input.user_id &&
+    event.valueCents === Number(input.value) * 100 &&
+    event.eventName === input.event_name
+  );
 }

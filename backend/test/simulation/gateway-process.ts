@@ -86,7 +86,13 @@ export function buildGateway(parts: GatewayProcessParts): GatewayProcess {
   return { process, events, worker, deadLetters, destinations };
 }
 
-function destinationsFor({ process, profile, upstreams, sends, changeDestination }: GatewayProcessParts): Destination[] {
+function destinationsFor({
+  process,
+  profile,
+  upstreams,
+  sends,
+  changeDestination,
+}: GatewayProcessParts): Destination[] {
   const { concurrency, ratePerSecond } = profile;
   const common = { events: '*', mode: 'live', concurrency, url: 'http://upstream' } as const;
   const clientOf = (name: string) => new SimulatedClient(process, upstreams.get(name));

@@ -1,4 +1,4 @@
-import { Dice } from './dice';
+import type { Dice } from './dice';
 import type { DiskFaults } from './simulated-disk';
 import type { Fates } from './simulated-upstream';
 

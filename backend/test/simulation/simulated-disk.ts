@@ -118,7 +118,9 @@ export class SimulatedDisk {
     }
     this.current = null;
     if (crashes) this.parts.kill(process, `after the commit of ${verb}`);
-    runtime.after(dice.between(0, 2), () => {
+    // Now and then another transaction is committed and answered before this one is.
+    const answerMs = dice.chance(0.1) ? dice.between(5, 20) : dice.between(0, 2);
+    runtime.after(answerMs, () => {
       process.run(answer);
     });
     this.next();

@@ -95,7 +95,7 @@ export class SimulatedProcess implements Runtime {
           this.run(() => resolve(value));
         },
         (error: unknown) => {
-          this.run(() => reject(error as Error));
+          this.run(() => reject(error));
         },
       );
     });

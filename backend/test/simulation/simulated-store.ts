@@ -15,7 +15,15 @@ import type {
   SettleResult,
   StoreFault,
 } from '../../src/interfaces/event-store';
-import type { AttemptView, ClaimedDelivery, DeliveryView, EventView, Hold, OperatorAction, StatusCount } from '../../src/types/delivery';
+import type {
+  AttemptView,
+  ClaimedDelivery,
+  DeliveryView,
+  EventView,
+  Hold,
+  OperatorAction,
+  StatusCount,
+} from '../../src/types/delivery';
 import type { EventKey, PointsCount } from '../../src/types/event';
 import type { SimulatedDisk } from './simulated-disk';
 import type { SimulatedProcess } from './simulated-process';

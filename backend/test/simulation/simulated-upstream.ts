@@ -144,7 +144,7 @@ export class SimulatedUpstream {
     if (fate === 'hang_after') return null;
     const [first = 400] = statuses;
     if (fate === 'html_after' && first < 300) return response(200, '<html>welcome</html>');
-    if (!isBatch && this.parts.log.isBatching(this.parts.name) === false) {
+    if (!isBatch && !this.parts.log.isBatching(this.parts.name)) {
       return response(first, first < 300 ? OK_BODY : 'no');
     }
     return response(207, JSON.stringify({ results: statuses.map((status) => ({ status })) }));

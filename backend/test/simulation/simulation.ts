@@ -140,7 +140,8 @@ class Simulation {
       void this.blows.resumeAll();
       await runtime.advance(stepMs);
     }
-    if (this.clients.unanswered > 0) this.history.violate('3 every post is answered', `${this.clients.unanswered} are not`);
+    if (this.clients.unanswered > 0)
+      this.history.violate('3 every post is answered', `${this.clients.unanswered} are not`);
   }
 
   private startProcess(): void {
