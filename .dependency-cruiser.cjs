@@ -18,6 +18,16 @@ const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})/`;
 /** Node's modules that compute and do not reach outside the process. */
 const pureCore = '^(node:)?(assert|buffer|crypto|events|string_decoder|stream|url|util)(/|$)';
 
+/** The groups of services, lowest first; each may import those before it, and no other. */
+const LAYERS = ['resilience', 'events', 'points', 'delivery', 'users', 'auth', 'upkeep', 'families'];
+const servicesPointDownwards = LAYERS.map((layer, index) => ({
+  name: `services-${layer}-points-downwards`,
+  comment: 'The groups of services are layers: two that import each other are one group in two folders.',
+  severity: 'error',
+  from: { path: folder(`services/${layer}`), pathNot: tests },
+  to: { path: `^backend/src/services/(${LAYERS.slice(index + 1).join('|') || '-'})/` },
+}));
+
 module.exports = {
   forbidden: [
     {
@@ -27,14 +37,7 @@ module.exports = {
       from: {},
       to: { circular: true },
     },
-    {
-      name: 'services-point-downwards',
-      comment: 'The groups of services are layers: two that import each other are one group in two folders.',
-      severity: 'error',
-      scope: 'folder',
-      from: { path: '^backend/src/services/' },
-      to: { circular: true },
-    },
+    ...servicesPointDownwards,
     {
       name: 'no-orphans',
       comment: 'A file that neither imports nor is imported is dead or forgotten.',

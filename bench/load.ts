@@ -22,7 +22,7 @@ export interface LoadOptions {
 }
 
 /** A purchase with a fresh id, as the whole bench posts it. */
-export function purchase(): string {
+function purchase(): string {
   return JSON.stringify({
     event_id: randomUUID(),
     user_id: `user-${String(Math.floor(Math.random() * 10_000))}`,

@@ -195,7 +195,7 @@ export const SETTING_GROUPS = {
       name: 'RETENTION_MS',
       rule: whole({ unit: 'ms', min: DAY, max: 3650 * DAY }),
       fallback: null,
-      shownDefault: '`EVENT_MAX_AGE_MS` and a day more',
+      shownDefault: '`691200000` (8 d): `EVENT_MAX_AGE_MS` and a day more',
       meaning:
         'For how long an event that has no open delivery is kept, dead letters too, and its repeats are recognised. Not less than the default.',
     }),

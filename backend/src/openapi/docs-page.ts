@@ -116,7 +116,7 @@ function responseHtml([status, { description, content }]: [string, Described['re
 }
 
 /** A line that runs against the demo: examples of the document stand in for what is asked. */
-export function curlOf(
+function curlOf(
   method: string,
   path: string,
   operation: Described,

@@ -18,12 +18,12 @@ export const OPERATIONS: Operations = {
 };
 
 /** `METHOD path` of a route, with the parameters as OpenAPI writes them. */
-export function operationKey({ method, path }: Pick<Route, 'method' | 'path'>): string {
+function operationKey({ method, path }: Pick<Route, 'method' | 'path'>): string {
   return `${method.toUpperCase()} ${path.replace(/:(\w+)/g, '{$1}')}`;
 }
 
 /** JSON Schema 2020-12 of what Joi validates (Standard Schema's way). */
-export function toJsonSchema(schema: Schema | JsonSchema): JsonSchema {
+function toJsonSchema(schema: Schema | JsonSchema): JsonSchema {
   if (!isSchema(schema)) return schema;
   const standard = (
     schema as unknown as { '~standard': { jsonSchema: { input(options: { target: string }): JsonSchema } } }

@@ -20,7 +20,7 @@ const standing = (status: string, duplicate: boolean) => ({
 });
 
 /** What Joi leaves out: the two times exclude each other, and money and epochs are read as text. */
-export const EVENT_PATCH: JsonSchema = {
+const EVENT_PATCH: JsonSchema = {
   oneOf: [{ required: ['event_time'] }, { required: ['event_time_epoch'] }],
   description:
     'Each field may also be spelled in camelCase, not both. Exactly one of event_time and event_time_epoch. The catalogue says which events require a value or a campaign.',

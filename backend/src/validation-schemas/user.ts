@@ -20,7 +20,7 @@ interface BatchInfo extends UserOptions {
   readonly userIds: string[];
 }
 
-export const userIdSchema = Joi.string()
+const userIdSchema = Joi.string()
   .pattern(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/)
   .messages({
     'string.base': 'must be a string',

@@ -43,7 +43,7 @@ it(
     const config = loadConfig({ NODE_ENV: 'test', JWT_SECRET: 'x'.repeat(40), USER_API_URL: url });
     const users = createUsers(config, { runtime: systemRuntime, log: createLogger('silent') });
     const seen = { batches: 0, mostSockets: 0 };
-    const run = (ms: number): Promise<void[]> => {
+    const run = (ms: number): Promise<unknown> => {
       const until = performance.now() + ms;
       return Promise.all(Array.from({ length: workers }, (_, seed) => clients(users, seed, until, seen)));
     };

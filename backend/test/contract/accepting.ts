@@ -1,6 +1,5 @@
 /* eslint-disable jest/no-export -- a part of the suite that every store runs; it is no test file by itself */
 import type { EventStore } from '../../src/interfaces/event-store';
-import type { OpenStore } from './event-store-contract';
 import {
   acceptKinds,
   claim,
@@ -12,6 +11,7 @@ import {
   rejected,
   ROOMY,
   uuid,
+  type OpenStore,
 } from './store-fixtures';
 
 const FULL_EVENT = {

@@ -1,6 +1,5 @@
 /* eslint-disable jest/no-export -- a part of the suite that every store runs; it is no test file by itself */
 import type { EventStore } from '../../src/interfaces/event-store';
-import type { OpenStore } from './event-store-contract';
 import {
   claim,
   claimOne,
@@ -17,6 +16,7 @@ import {
   ROOMY,
   sha256,
   uuid,
+  type OpenStore,
 } from './store-fixtures';
 
 const KEY = { eventId: uuid(1), clientId: 'client-a' };

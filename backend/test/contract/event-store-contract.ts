@@ -4,11 +4,8 @@ import { describeAccepting } from './accepting';
 import { describeDelivering } from './delivering';
 import { describeListing } from './listing';
 import { describeOperating } from './operating';
-import { allPages, faultsOf } from './store-fixtures';
+import { allPages, faultsOf, type OpenStore } from './store-fixtures';
 import { describeUpkeep } from './upkeep';
-
-/** Opens an empty store. What it took from the machine is given back by the test file, after each test. */
-export type OpenStore = (options?: { readonly attemptLimit?: number }) => Promise<EventStore>;
 
 /** What every implementation of EventStore keeps. After each test the store must agree with itself. */
 export function describeEventStoreContract(name: string, open: OpenStore): void {

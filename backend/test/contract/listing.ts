@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import type { DeliveryQuery, EventQuery, EventStore, NewEvent } from '../../src/interfaces/event-store';
 import type { DeliveryView, EventView } from '../../src/types/delivery';
 import { propertyRuns, propertyTimeoutMs } from '../support/property-runs';
-import type { OpenStore } from './event-store-contract';
 import {
   allPages,
   claim,
@@ -14,6 +13,7 @@ import {
   rejected,
   ROOMY,
   uuid,
+  type OpenStore,
 } from './store-fixtures';
 
 const USERS = ['u1', 'u2', 'u3'];

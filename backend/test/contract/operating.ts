@@ -1,7 +1,6 @@
 /* eslint-disable jest/no-export -- a part of the suite that every store runs; it is no test file by itself */
 import type { EventStore, Settlement } from '../../src/interfaces/event-store';
 import type { ClaimedDelivery, Hold } from '../../src/types/delivery';
-import type { OpenStore } from './event-store-contract';
 import {
   claimOne,
   delivered,
@@ -12,6 +11,7 @@ import {
   retryable,
   ROOMY,
   uuid,
+  type OpenStore,
 } from './store-fixtures';
 
 const KEY = { eventId: uuid(1), clientId: 'client-a' };

@@ -3,6 +3,9 @@ import type { ClaimResult, EventStore, NewEvent, Settlement } from '../../src/in
 import type { AttemptRecord, ClaimedDelivery, DeadReason } from '../../src/types/delivery';
 import type { AcceptedEvent } from '../../src/types/event';
 
+/** Opens an empty store. What it took from the machine is given back by the test file, after each test. */
+export type OpenStore = (options?: { readonly attemptLimit?: number }) => Promise<EventStore>;
+
 /** Events, settlements and small walks through a store, with every field that a test does not name filled in. */
 
 export const ROOMY = { backlogMax: 1_000_000 };

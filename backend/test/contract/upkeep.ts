@@ -1,6 +1,5 @@
 /* eslint-disable jest/no-export -- a part of the suite that every store runs; it is no test file by itself */
 import { StoreUnavailableError } from '../../src/interfaces/event-store';
-import type { OpenStore } from './event-store-contract';
 import {
   acceptKinds,
   claimOne,
@@ -11,6 +10,7 @@ import {
   makeEvents,
   ROOMY,
   uuid,
+  type OpenStore,
 } from './store-fixtures';
 
 const LATER = Number.MAX_SAFE_INTEGER;

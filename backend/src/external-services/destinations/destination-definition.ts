@@ -1,7 +1,7 @@
 /** What `DESTINATIONS_FILE`, or the settings in its place, say about a destination. */
 
 /** Of every type. */
-export interface CommonDefinition {
+export interface DestinationDefinitionBase {
   /** What its deliveries are stored under: another name is another destination. */
   readonly name: string;
   readonly url: string;
@@ -24,16 +24,16 @@ export interface BatchDefinition {
   readonly batchMode?: 'atomic' | 'atomicNamed' | 'perItem';
 }
 
-export interface AdEventsXDefinition extends CommonDefinition {
+export interface AdEventsXDefinition extends DestinationDefinitionBase {
   readonly apiKey: string;
 }
 
-export interface EventApiDefinition extends CommonDefinition, BatchDefinition {
+export interface EventApiDefinition extends DestinationDefinitionBase, BatchDefinition {
   /** Sent as `X-Api-Key`; null: none. */
   readonly apiKey: string | null;
 }
 
-export interface WebhookDefinition extends CommonDefinition, BatchDefinition {
+export interface WebhookDefinition extends DestinationDefinitionBase, BatchDefinition {
   /** `whsec_` and the base64 of 24 to 64 bytes. The first is the newest; each one signs. */
   readonly secrets: readonly string[];
   /** Lets it stand at an address that is not public. */

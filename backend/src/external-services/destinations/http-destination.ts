@@ -1,7 +1,7 @@
 import type { Destination, DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
 import type { AcceptedEvent } from '../../types/event';
 import type { UpstreamClient } from '../http/upstream-client';
-import type { CommonDefinition } from './destination-definition';
+import type { DestinationDefinitionBase } from './destination-definition';
 
 /** What all destinations behind HTTP have in common. */
 export abstract class HttpDestination implements Destination {
@@ -14,7 +14,7 @@ export abstract class HttpDestination implements Destination {
   private readonly wanted: ReadonlySet<string> | null;
 
   constructor(
-    definition: CommonDefinition,
+    definition: DestinationDefinitionBase,
     private readonly client: UpstreamClient,
   ) {
     this.name = definition.name;

@@ -11,7 +11,7 @@ export interface Reading {
 }
 
 /** A destination that asks for more patience than this is tried again after this. */
-export const RETRY_AFTER_MAX_MS = 3_600_000;
+const RETRY_AFTER_MAX_MS = 3_600_000;
 
 const EXCERPT_MAX_CHARS = 500;
 /** 4xx that a later try may cure: timeout, too early, too many requests (RFC 9110, 8470, 6585). */
