@@ -53,13 +53,15 @@ export class Blows {
   private strike(): void {
     const { dice, history } = this.parts;
     const blow = dice.weighted({
-      ...{ kill: 4, powerCut: 2, pause: 4, stall: 0.5, fullDisk: 2, jump: 2 },
+      ...{ kill: 4, stop: 2, powerCut: 2, pause: 4, stall: 0.5, fullDisk: 2, jump: 2, corrupt: 0.5 },
       ...{ hold: 2, replay: 3, replayDelivered: 1, discard: 0.5 },
     });
     const gateway = this.anyGateway();
     if (gateway === null) return;
     history.note(`blow: ${blow} ${gateway.process.name}`);
     if (blow === 'kill') this.parts.kill(gateway, 'kill -9');
+    else if (blow === 'stop') void this.stop(gateway);
+    else if (blow === 'corrupt') this.parts.disk.corrupt();
     else if (blow === 'powerCut') this.cutPower();
     else if (blow === 'pause') this.pause(gateway);
     else if (blow === 'stall') this.stall();
@@ -72,6 +74,15 @@ export class Blows {
   private anyGateway(): GatewayProcess | null {
     const alive = this.parts.gateways().filter(({ process }) => !process.isDead);
     return alive.length === 0 ? null : this.parts.dice.pick(alive);
+  }
+
+  /** What is under way then is cut short at worst, never left behind. */
+  private async stop(gateway: GatewayProcess): Promise<void> {
+    const { history, sends } = this.parts;
+    await gateway.stop();
+    const left = sends.sends.filter(({ process, endedAt }) => process === gateway.process && endedAt === null);
+    if (left.length > 0) history.violate('11 stops cleanly', `${left.length} calls are under way after the stop`);
+    this.parts.kill(gateway, 'it has stopped');
   }
 
   private cutPower(): void {

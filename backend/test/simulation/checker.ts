@@ -78,15 +78,14 @@ export class Checker {
         history.violate('8 one event per id', `${key} has two rows`);
       }
       this.rows.set(key, row);
+      for (const id of stored.deliveryIds) {
+        const payload = state.deliveries.get(id)?.payload;
+        if (payload !== undefined) this.parts.sends.originals.set(id, payload);
+      }
       if (!this.acceptedAt.has(key)) this.acceptedAt.set(key, runtime.monotonic());
     }
     for (const [row, stored] of this.lastKnown) if (!state.events.has(row)) this.checkRemoval(verb, stored);
     this.lastKnown = new Map(state.events);
-  }
-
-  /** After a crash the disk may hold less only if it lied; the end will say what that lost. */
-  restarted(): void {
-    this.lastKnown = new Map(this.parts.state().events);
   }
 
   /** When nothing is left to happen. */

@@ -23,6 +23,8 @@ export interface GatewayProcess {
   readonly worker: DeliveryWorker;
   readonly deadLetters: DeadLetterService;
   readonly destinations: readonly Destination[];
+  /** As SIGTERM does; resolves when the process may end. */
+  stop(): Promise<void>;
 }
 
 export interface GatewayProcessParts {
@@ -83,7 +85,13 @@ export function buildGateway(parts: GatewayProcessParts): GatewayProcess {
   });
   const retention = new Retention({ store, runtime: retentionRuntime, log: silent, retentionMs: 8 * DAY_MS });
   void worker.start().then(() => retention.start());
-  return { process, events, worker, deadLetters, destinations };
+  const stop = async () => {
+    events.stopWaiting();
+    await worker.stop();
+    await retention.stop();
+    await events.idle();
+  };
+  return { process, events, worker, deadLetters, destinations, stop };
 }
 
 function destinationsFor({

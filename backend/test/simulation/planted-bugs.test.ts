@@ -1,8 +1,12 @@
+import * as sqliteDriver from '../../src/external-services/sqlite/sqlite-driver';
+import { openConnection } from '../../src/external-services/sqlite/sqlite-connection';
+import { systemRuntime } from '../../src/external-services/system-runtime';
+import { newPath, removeFiles, silentLog } from '../contract/sqlite-files';
 import { PLANTED_BUGS } from './planted-bugs';
 import { simulate } from './simulation';
 
 /** So many seeds, at most, must be enough to notice each. */
-const SEEDS = 600;
+const SEEDS = 1_000;
 
 afterEach(() => jest.restoreAllMocks());
 
@@ -16,5 +20,27 @@ describe('the simulation', () => {
       if (first !== undefined) caught = first.promise;
     }
     expect(caught).toMatch(breaks);
+  });
+});
+
+describe('the SQLite adapter', () => {
+  afterAll(removeFiles);
+
+  // The simulation's disk shows what NORMAL would lose; that the real file is never opened so, the connection itself asserts.
+  it('refuses a connection that runs with synchronous NORMAL', async () => {
+    const open = sqliteDriver.openDatabase;
+    jest.spyOn(sqliteDriver, 'openDatabase').mockImplementation((...options) => {
+      const setting = (sql: string) => sql.replace('synchronous = FULL', 'synchronous = NORMAL');
+      return new Proxy(open(...options), {
+        get(database, name) {
+          if (name === 'exec') return (sql: string) => database.exec(setting(sql));
+          const value: unknown = Reflect.get(database, name, database);
+          return typeof value === 'function' ? value.bind(database) : value;
+        },
+      });
+    });
+    const path = newPath();
+    const opening = openConnection({ path, log: silentLog, runtime: systemRuntime, busyTimeoutMs: 100 });
+    await expect(opening).rejects.toThrow('would not be durable');
   });
 });

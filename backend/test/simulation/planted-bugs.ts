@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { MemoryEventStore } from '../../src/external-services/memory-event-store';
 import type { Destination } from '../../src/interfaces/destination';
 import type {
@@ -12,7 +13,9 @@ import type {
 } from '../../src/interfaces/event-store';
 import type { Runtime } from '../../src/interfaces/runtime';
 import { DeliveryLane } from '../../src/services/delivery/delivery-lane';
+import { OutcomeRecorder } from '../../src/services/delivery/outcome-recorder';
 import * as backoff from '../../src/services/resilience/backoff';
+import { Circuit } from '../../src/services/resilience/circuit';
 import type { PlantedFault } from './simulation';
 
 /** A known mistake, made on purpose in the simulation's adapters or, for as long as it runs, in a module of the service. */
@@ -54,6 +57,15 @@ class BurningStore extends MemoryEventStore {
         : settlement,
     );
     return super.settle(burning);
+  }
+}
+
+/** It takes whatever it reads for what was stored. */
+class UncheckedStore extends MemoryEventStore {
+  override async claimDue(request: ClaimRequest): Promise<ClaimResult> {
+    const result = await super.claimDue(request);
+    const checksumOf = ({ payload }: { readonly payload: Buffer }) => createHash('sha256').update(payload).digest();
+    return { ...result, claimed: result.claimed.map((delivery) => ({ ...delivery, checksum: checksumOf(delivery) })) };
   }
 }
 
@@ -118,6 +130,24 @@ function remakingPayloads(destination: Destination, runtime: Runtime): Destinati
   return destination;
 }
 
+function takingAnyAnswer(destination: Destination): Destination {
+  destination.isAccepted = () => true;
+  return destination;
+}
+
+/** Tries again what was refused for good. */
+function refusingNothing(store: EventStore): EventStore {
+  const settle: EventStore['settle'] = (settlements) =>
+    store.settle(
+      settlements.map((settlement) =>
+        settlement.next.status === 'dead' && settlement.next.reason === 'rejected'
+          ? { ...settlement, next: { status: 'pending', dueAt: settlement.at, retryUntil: null, burnsAttempt: true } }
+          : settlement,
+      ),
+    );
+  return Object.assign(Object.create(store) as EventStore, { settle });
+}
+
 /** Cannot tell a clock that jumped from time that passed. */
 function withoutMonotonicClock(runtime: Runtime): Runtime {
   return Object.assign(Object.create(runtime) as Runtime, { monotonic: () => runtime.now() });
@@ -166,4 +196,29 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   { name: 'purge on clock jump', breaks: /^8 /, fault: { retentionRuntime: withoutMonotonicClock } },
   { name: 'payload remade on retry', breaks: /^5 same bytes/, fault: { changeDestination: remakingPayloads } },
+  { name: 'checksums that nobody checks', breaks: /^5 same bytes/, fault: memoryOf(UncheckedStore) },
+  {
+    name: 'sending while outcomes cannot be stored',
+    breaks: /^6 /,
+    fault: {},
+    patch: () => jest.spyOn(OutcomeRecorder.prototype, 'canSend', 'get').mockReturnValue(true),
+  },
+  {
+    name: 'Retry-After that is not obeyed',
+    breaks: /^7 Retry-After/,
+    fault: {},
+    patch: () => jest.spyOn(Circuit.prototype, 'pauseFor').mockReturnValue(undefined),
+  },
+  {
+    name: 'holds that hold nothing',
+    breaks: /^7 holds/,
+    fault: {},
+    patch: () => jest.spyOn(Circuit.prototype, 'hold').mockReturnValue(undefined),
+  },
+  { name: 'any 200 is a yes', breaks: /^1 /, fault: { changeDestination: takingAnyAnswer } },
+  {
+    name: 'a refusal that is tried again',
+    breaks: /^7 a refusal is final/,
+    fault: { wrapStore: refusingNothing },
+  },
 ];

@@ -50,6 +50,8 @@ const RETRY_AFTER_MAX_MS = 3_600_000;
 /** Sees every call as it leaves and as it ends, and holds what is promised of calls. */
 export class SendLog {
   readonly sends: Send[] = [];
+  /** The payload of each delivery as it was accepted. */
+  readonly originals = new Map<number, Buffer>();
   lastJumpAt = -Infinity;
   private readonly byDelivery = new Map<string, Send[]>();
   private readonly claimAskedAt = new Map<string, number>();
@@ -155,9 +157,8 @@ export class SendLog {
     if (found === null) return history.violate('2 commit first', `${who}: it sends what is not stored`);
     const { delivery, stored } = found;
     const hasJumped = this.lastJumpAt >= send.startedAt - leaseMs;
-    const [first] = earlier;
-    if (!payload.equals(delivery.payload) || (first !== undefined && !payload.equals(first.payload))) {
-      history.violate('5 same bytes', `${who}: the bytes are not those of the first attempt`);
+    if (!this.originals.get(delivery.id)?.equals(payload)) {
+      history.violate('5 same bytes', `${who}: the bytes are not those that were accepted`);
     }
     if (earlier.some((other) => other.attempt >= attempt)) {
       history.violate('5 attempt numbers', `${who}: the number was used before`);

@@ -46,6 +46,8 @@ export class SimulatedDisk {
   faults: DiskFaults | null = null;
   /** It is full: it can be read and not written. */
   isFull = false;
+  /** Deliveries whose payload is no longer what it was. */
+  readonly corrupted = new Set<number>();
   private current: Transaction | null = null;
   private waiting: Transaction[] = [];
   private synced: MemoryStoreState;
@@ -86,6 +88,22 @@ export class SimulatedDisk {
   /** What was never synced is gone. Every process must be dead. */
   losePower(): void {
     if (this.parts.isSyncedLazily) this.parts.memory.restore(this.synced);
+  }
+
+  /** A bit of a stored payload flips; nothing says so. */
+  corrupt(): void {
+    const { memory, dice, history } = this.parts;
+    const state = memory.snapshot();
+    if (state.openIds.size === 0) return;
+    const delivery = state.deliveries.get(dice.pick([...state.openIds]));
+    if (delivery === undefined) return;
+    const payload = Buffer.from(delivery.payload);
+    const place = dice.between(0, payload.length - 1);
+    payload.writeUInt8((payload[place] ?? 0) ^ 1, place);
+    history.note(`a bit flips in delivery ${delivery.id}`);
+    this.corrupted.add(delivery.id);
+    state.deliveries.set(delivery.id, { ...delivery, payload });
+    memory.restore(state);
   }
 
   private next(): void {

@@ -10,7 +10,6 @@ export class SimulatedProcess implements Runtime {
   /** What woke it while it stood still; null while it runs. */
   private backlog: (() => void)[] | null = null;
   private lastHeldUpAt = -Infinity;
-  private readonly deathListeners: (() => void)[] = [];
 
   constructor(
     readonly name: string,
@@ -97,15 +96,10 @@ export class SimulatedProcess implements Runtime {
     });
   }
 
-  onDeath(then: () => void): void {
-    this.deathListeners.push(then);
-  }
-
   kill(): void {
     if (this.isGone) return;
     this.isGone = true;
     this.backlog = null;
-    for (const listener of this.deathListeners) listener();
   }
 
   /** As SIGSTOP does. */

@@ -159,8 +159,14 @@ export class SimulatedUpstream {
   }
 }
 
+/** Nothing, where it is no JSON: then all of it is refused. */
 function readItems(body: Buffer): Item[] {
-  const parsed = JSON.parse(body.toString('utf8')) as Record<string, unknown> | Record<string, unknown>[];
+  let parsed: Record<string, unknown> | Record<string, unknown>[];
+  try {
+    parsed = JSON.parse(body.toString('utf8')) as typeof parsed;
+  } catch {
+    return [];
+  }
   return (Array.isArray(parsed) ? parsed : [parsed]).map((item) => ({
     id: String(item['id']),
     isPoison: (item['campaign'] ?? item['campaignId']) === POISON,

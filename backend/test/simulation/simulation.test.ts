@@ -2,12 +2,14 @@ import { forbidRealTime } from './forbid-real-time';
 import { simulate, type SimulationResult } from './simulation';
 
 /**
- * SIM_SEEDS: how many seeds; SIM_SEED: only this one, with all that happened in it. A seed's world is the same on every machine.
+ * SIM_SEEDS: how many seeds, from SIM_FIRST on; SIM_SEED: only this one, with all that happened in it. A seed's world is the same on
+ * every machine.
  */
 const isLong = process.env.LONG === '1';
 const only = process.env.SIM_SEED === undefined ? null : Number(process.env.SIM_SEED);
 const count = Number(process.env.SIM_SEEDS ?? (isLong ? 100_000 : 1_000));
-const seeds = only === null ? Array.from({ length: count }, (_, index) => index + 1) : [only];
+const first = Number(process.env.SIM_FIRST ?? 1);
+const seeds = only === null ? Array.from({ length: count }, (_, index) => first + index) : [only];
 const TIMEOUT_MS = isLong || count > 1_000 ? 4 * 3_600_000 : 180_000;
 
 function describeFailure({ seed, profile, violations, lines }: SimulationResult): string {

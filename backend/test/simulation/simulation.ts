@@ -115,7 +115,12 @@ class Simulation {
     this.heal();
     await this.waitForTheEnd();
     this.checker.finish();
-    for await (const { kind, detail } of this.memory.verify()) history.violate(`store ${kind}`, detail);
+    let faults = 0;
+    for await (const { kind, detail } of this.memory.verify()) {
+      if (kind === 'checksum') faults += 1;
+      else history.violate(`store ${kind}`, detail);
+    }
+    if (faults > this.disk.corrupted.size) history.violate('store checksum', `${faults} payloads are not as accepted`);
     const { violations, lines } = history;
     const simulatedMs = runtime.monotonic();
     for (const { process } of this.gateways) process.kill();
