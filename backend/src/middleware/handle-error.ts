@@ -89,7 +89,8 @@ export function handleError(log: Log) {
   return (thrown: unknown, request: Request, response: Response, next: NextFunction): void => {
     const error = toAppError(thrown);
     const problem = toProblem(error, response.locals['requestId'] as string);
-    if (problem.status >= 500) {
+    // Each refusal of an overloaded process would cost it a line more; that it is overloaded is said once, by who decides it.
+    if (problem.status >= 500 && error.code !== 'overloaded') {
       const level = problem.status === 500 ? 'error' : 'warn';
       log[level]({ requestId: problem.instance, code: error.code, err: thrown, path: request.path }, 'request.failed');
     }

@@ -128,7 +128,8 @@ test(`${RAW_REQUESTS} requests that are hardly HTTP, seed ${seed}`, async () => 
     for (const [, status = ''] of answer.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)) {
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       // 100 asks for a body, which nobody without a token is then let in with.
-      if (!/^(4\d\d|100)$/.test(status)) failures.push(`${status} ${bytes.toString('base64').slice(0, 2000)}`);
+      // On a machine that is busy otherwise, load is shed (503).
+      if (!/^(4\d\d|100|503)$/.test(status)) failures.push(`${status} ${bytes.toString('base64').slice(0, 2000)}`);
     }
     if (answer !== '' && !answer.startsWith('HTTP/1.1 ')) failures.push(`no HTTP ${bytes.toString('base64')}`);
   });

@@ -1,3 +1,4 @@
+import net from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 
 import supertest from 'supertest';
@@ -108,6 +109,34 @@ describe('compressed bodies', () => {
       expect(answer).toMatch(/^accept-encoding: gzip, br, deflate/im);
     },
   );
+});
+
+test('bodies on their way are bounded in all: who comes after is told to wait, and then is read', async () => {
+  const size = 5 * 1024 * 1024;
+  const head = `POST /events/batch HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${size}\r\n\r\n`;
+  const unfinished = Buffer.concat([Buffer.from(head), Buffer.alloc(size - 1, ' ')]);
+  const { hostname: host, port } = new URL(gateway.url);
+  const sockets: net.Socket[] = [];
+  const refused = await new Promise<string>((resolve) => {
+    // 64 MiB are twelve of these and a piece.
+    for (let index = 0; index < 14; index += 1) {
+      const socket = net.connect({ host, port: Number(port) });
+      socket.on('error', () => undefined);
+      socket.on('data', (chunk: Buffer) => resolve(chunk.toString()));
+      socket.write(unfinished);
+      sockets.push(socket);
+    }
+  });
+  expect([statusOf(refused), problemOf(refused).code]).toEqual([503, 'overloaded']);
+  expect(refused).toMatch(/^retry-after: \d+/im);
+  const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+  for (const socket of sockets) socket.destroy();
+  await Promise.all(closed);
+  let status = 503;
+  for (let attempt = 0; attempt < 100 && status === 503; attempt += 1) {
+    ({ status } = await gateway.post('/events', purchase()));
+  }
+  expect(status).toBe(202);
 });
 
 describe('what a browser is told', () => {
