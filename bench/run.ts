@@ -1,6 +1,7 @@
 import { acceptScenario } from './scenarios/accept';
 import { deliverScenario } from './scenarios/deliver';
 import { diskScenario } from './scenarios/disk';
+import { queriesScenario } from './scenarios/queries';
 import { usersScenario } from './scenarios/users';
 
 /**
@@ -12,6 +13,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
   accept: acceptScenario,
   deliver: deliverScenario,
   users: usersScenario,
+  queries: queriesScenario,
 };
 
 async function main(): Promise<void> {
