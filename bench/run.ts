@@ -1,6 +1,7 @@
 import { acceptScenario } from './scenarios/accept';
 import { deliverScenario } from './scenarios/deliver';
 import { diskScenario } from './scenarios/disk';
+import { importScenario } from './scenarios/import';
 import { queriesScenario } from './scenarios/queries';
 import { usersScenario } from './scenarios/users';
 
@@ -14,6 +15,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
   deliver: deliverScenario,
   users: usersScenario,
   queries: queriesScenario,
+  import: importScenario,
 };
 
 async function main(): Promise<void> {
