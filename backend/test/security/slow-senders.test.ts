@@ -1,9 +1,11 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { GatewayProcess } from '../support/gateway-process';
+import type { SlowEnd } from '../support/slow-senders';
 import { purchase } from '../support/test-gateway';
 
 // Clients that send a byte now and then hold connections, and hold nobody else up; each is cut off in time.
@@ -37,23 +39,32 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** A connection that says this and then drips. `ended` gives after how many milliseconds it was cut off, and what was said to it. */
-function slowSender(start: string, dripEveryMs: number) {
-  const { hostname: host, port } = new URL(gateway.url);
-  const socket = net.connect({ host, port: Number(port) });
-  const begunAt = performance.now();
-  let answer = '';
-  socket.on('error', () => undefined);
-  socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
-  const drip = setInterval(() => socket.write('x'), dripEveryMs);
-  const connected = new Promise<void>((resolve) => socket.write(start, () => resolve()));
-  const ended = new Promise<{ afterMs: number; answer: string }>((resolve) =>
-    socket.once('close', () => {
-      clearInterval(drip);
-      resolve({ afterMs: performance.now() - begunAt, answer });
+/** Slow senders in a process of their own. `ended` gives how each of some was cut off: after how many milliseconds, and with which answer. */
+async function slowSenders(starts: readonly string[]) {
+  const child = fork(join(__dirname, '../support/slow-senders.ts'), { execArgv: ['--import', 'tsx'] });
+  const ends = new Map<number, SlowEnd>();
+  let told: () => void = () => undefined;
+  const connected = new Promise<void>((resolve) =>
+    child.on('message', (message: 'connected' | SlowEnd) => {
+      if (message === 'connected') resolve();
+      else ends.set(message.index, message);
+      told();
     }),
   );
-  return { connected, ended, destroy: () => socket.destroy() };
+  child.send([Number(new URL(gateway.url).port), ...starts]);
+  await connected;
+  return {
+    async ended(from: number, to: number): Promise<SlowEnd[]> {
+      const wanted = Array.from({ length: to - from }, (_, index) => from + index);
+      while (!wanted.every((index) => ends.has(index))) await new Promise<void>((resolve) => (told = resolve));
+      return [...ends.values()].filter(({ index }) => index >= from && index < to);
+    },
+    async stop(): Promise<void> {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
 }
 
 /** The slowest but one in a hundred of good requests, in milliseconds. */
@@ -78,25 +89,25 @@ test(`${SLOW_OF_EACH} slow headers and ${SLOW_OF_EACH} slow bodies hold up nobod
   await goodP99();
   const before = await goodP99();
   const body = `POST /events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`;
-  const headers = Array.from({ length: SLOW_OF_EACH }, (_, index) =>
-    slowSender('POST /events HTTP/1.1\r\nHost: a\r\nX-', 3_000 + index),
-  );
-  const bodies = Array.from({ length: SLOW_OF_EACH }, (_, index) => slowSender(body, 3_000 + index));
-  await Promise.all([...headers, ...bodies].map(({ connected }) => connected));
-  const during = await goodP99();
-  console.info(
-    `p99 of a good client: ${before.toFixed(1)} ms alone, ${during.toFixed(1)} ms beside ${2 * SLOW_OF_EACH} slow senders`,
-  );
-  const cut = await Promise.all(headers.map(({ ended }) => ended));
-  expect(Math.max(...cut.map(({ afterMs }) => afterMs))).toBeLessThan(HEADERS_CUT_MS + 5_000);
-  expect(Math.min(...cut.map(({ afterMs }) => afterMs))).toBeGreaterThan(HEADERS_CUT_MS - 1_000);
-  expect(cut.filter(({ answer }) => !answer.startsWith('HTTP/1.1 408 '))).toEqual([]);
-  if (isLong) {
-    expect(during).toBeLessThan(2 * before);
-    const cutBodies = await Promise.all(bodies.map(({ ended }) => ended));
-    expect(Math.max(...cutBodies.map(({ afterMs }) => afterMs))).toBeLessThan(BODIES_CUT_MS + 5_000);
-    expect(cutBodies.filter(({ answer }) => !answer.startsWith('HTTP/1.1 408 '))).toEqual([]);
+  const header = 'POST /events HTTP/1.1\r\nHost: a\r\nX-';
+  const starts = [...Array<string>(SLOW_OF_EACH).fill(header), ...Array<string>(SLOW_OF_EACH).fill(body)];
+  const senders = await slowSenders(starts);
+  try {
+    const during = await goodP99();
+    console.info(
+      `p99 of a good client: ${before.toFixed(1)} ms alone, ${during.toFixed(1)} ms beside ${2 * SLOW_OF_EACH} slow senders`,
+    );
+    const cut = await senders.ended(0, SLOW_OF_EACH);
+    expect(Math.max(...cut.map(({ afterMs }) => afterMs))).toBeLessThan(HEADERS_CUT_MS + 5_000);
+    expect(Math.min(...cut.map(({ afterMs }) => afterMs))).toBeGreaterThan(HEADERS_CUT_MS - 1_000);
+    expect(cut.filter(({ answer }) => !answer.startsWith('HTTP/1.1 408 '))).toEqual([]);
+    if (isLong) {
+      const cutBodies = await senders.ended(SLOW_OF_EACH, 2 * SLOW_OF_EACH);
+      expect(Math.max(...cutBodies.map(({ afterMs }) => afterMs))).toBeLessThan(BODIES_CUT_MS + 5_000);
+      expect(cutBodies.filter(({ answer }) => !answer.startsWith('HTTP/1.1 408 '))).toEqual([]);
+      expect(during).toBeLessThan(2 * before);
+    }
+  } finally {
+    await senders.stop();
   }
-  for (const { destroy } of bodies) destroy();
-  await Promise.all(bodies.map(({ ended }) => ended));
 });
