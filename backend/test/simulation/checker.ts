@@ -1,5 +1,6 @@
 import { DEFAULT_ATTEMPT_LIMIT } from '../../src/external-services/event-store-rules';
 import type { MemoryStoreState, StoredDelivery, StoredEvent } from '../../src/external-services/memory-store-state';
+import type { AttemptRecord } from '../../src/types/delivery';
 import type { EventInput } from '../../src/types/event';
 import type { SimulatedRuntime } from '../support/simulated-runtime';
 import type { History } from './history';
@@ -26,6 +27,9 @@ const DAY_MS = 86_400_000;
 const DEDUPLICATION_MS = 7 * DAY_MS;
 
 const PROMPT_MS = 300;
+/** Between two attempts: the longest backoff and Retry-After of a world, and the clamp of one that asks for eternity. */
+const USUAL_PAUSE_MS = 25_000;
+const LONGEST_PAUSE_MS = 3_600_000;
 
 /** Holds the promises from outside: by what clients were told, what the disk holds and what destinations saw. */
 export class Checker {
@@ -153,10 +157,24 @@ export class Checker {
     if (replays === 0 && delivered >= 0 && delivered < records.length - 1) {
       history.violate('4 delivered once recorded', `${who}: attempts after attempt ${delivered + 1} delivered`);
     }
+    if (deadReason === 'retries_exhausted' && replays === 0) this.checkPatience(who, records);
     const burnt = records.filter(({ outcome }) => outcome !== 'held').length;
     const limit = this.parts.profile.attemptLimit ?? DEFAULT_ATTEMPT_LIMIT;
     if (deadReason === 'attempts_exhausted' && burnt < limit * (replays + 1)) {
       history.violate('7 no attempt is burnt', `${who}: given up after ${burnt} attempts of ${limit}`);
+    }
+  }
+
+  /** Retries go on for as long as is set, less the longest pause between two of them. */
+  private checkPatience(who: string, records: readonly AttemptRecord[]): void {
+    const { history, profile, sends } = this.parts;
+    const [first, last] = [records[0], records.at(-1)];
+    const isSimple = records.every(({ outcome }) => outcome === 'retryable') && sends.lastJumpAt === -Infinity;
+    if (first === undefined || last === undefined || !isSimple) return;
+    const triedMs = last.startedAt + last.durationMs - first.startedAt;
+    const pauseMs = profile.kind === 'patient' ? LONGEST_PAUSE_MS : USUAL_PAUSE_MS;
+    if (triedMs + pauseMs < profile.retryForMs) {
+      history.violate('3 retries go on', `${who}: given up after ${triedMs} ms`);
     }
   }
 

@@ -135,17 +135,28 @@ function takingAnyAnswer(destination: Destination): Destination {
   return destination;
 }
 
+type Next = Settlement['next'];
+
+function withNext(store: EventStore, nextOf: (next: Next, at: number) => Next): EventStore {
+  const settle: EventStore['settle'] = (settlements) =>
+    store.settle(settlements.map((settlement) => ({ ...settlement, next: nextOf(settlement.next, settlement.at) })));
+  return Object.assign(Object.create(store) as EventStore, { settle });
+}
+
 /** Tries again what was refused for good. */
 function refusingNothing(store: EventStore): EventStore {
-  const settle: EventStore['settle'] = (settlements) =>
-    store.settle(
-      settlements.map((settlement) =>
-        settlement.next.status === 'dead' && settlement.next.reason === 'rejected'
-          ? { ...settlement, next: { status: 'pending', dueAt: settlement.at, retryUntil: null, burnsAttempt: true } }
-          : settlement,
-      ),
-    );
-  return Object.assign(Object.create(store) as EventStore, { settle });
+  return withNext(store, (next, dueAt) =>
+    next.status === 'dead' && next.reason === 'rejected'
+      ? { status: 'pending', dueAt, retryUntil: null, burnsAttempt: true }
+      : next,
+  );
+}
+
+/** Gives up where it should wait. */
+function losingPatience(store: EventStore): EventStore {
+  return withNext(store, (next) =>
+    next.status === 'pending' && next.burnsAttempt ? { status: 'dead', reason: 'retries_exhausted' } : next,
+  );
 }
 
 /** Cannot tell a clock that jumped from time that passed. */
@@ -216,6 +227,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patch: () => jest.spyOn(Circuit.prototype, 'hold').mockReturnValue(undefined),
   },
   { name: 'any 200 is a yes', breaks: /^1 /, fault: { changeDestination: takingAnyAnswer } },
+  { name: 'retries that end too soon', breaks: /^3 retries go on/, fault: { wrapStore: losingPatience } },
   {
     name: 'a refusal that is tried again',
     breaks: /^7 a refusal is final/,

@@ -21,12 +21,12 @@ export interface Send {
   status: number | null;
 }
 
-export interface StoredPair {
+interface StoredPair {
   readonly stored: StoredEvent;
   readonly delivery: StoredDelivery;
 }
 
-export function findDelivery(state: MemoryStoreState, eventId: string, destination: string): StoredPair | null {
+function findDelivery(state: MemoryStoreState, eventId: string, destination: string): StoredPair | null {
   for (const stored of state.events.values()) {
     if (stored.event.eventId !== eventId) continue;
     for (const id of stored.deliveryIds) {
@@ -53,6 +53,8 @@ export class SendLog {
   /** The payload of each delivery as it was accepted. */
   readonly originals = new Map<number, Buffer>();
   lastJumpAt = -Infinity;
+  /** Those that may still be under way. */
+  private calls: (readonly Send[])[] = [];
   private readonly byDelivery = new Map<string, Send[]>();
   private readonly claimAskedAt = new Map<string, number>();
   /** Until when a process was asked to leave a destination alone. */
@@ -75,7 +77,7 @@ export class SendLog {
   begin(process: SimulatedProcess, destination: string, parcels: readonly Parcel[]): Send[] {
     const state = this.parts.state();
     this.checkCall(process, destination, parcels);
-    return parcels.map(({ eventId, attempt, payload }) => {
+    const sends = parcels.map(({ eventId, attempt, payload }) => {
       const key = `${eventId} ${destination}`;
       const earlier = this.byDelivery.get(key) ?? [];
       const label = `${eventId.slice(-6)}.${attempt}`;
@@ -87,6 +89,8 @@ export class SendLog {
       this.sends.push(send);
       return send;
     });
+    this.checkConcurrency(process, destination, sends);
+    return sends;
   }
 
   taken(send: Send): void {
@@ -149,6 +153,20 @@ export class SendLog {
     }
   }
 
+  private checkConcurrency(process: SimulatedProcess, destination: string, sends: readonly Send[]): void {
+    const isOpen = ([first]: readonly Send[]) =>
+      first?.process === process && first.destination === destination && first.endedAt === null;
+    this.calls = [...this.calls.filter(([first]) => first?.endedAt === null), sends];
+    const open = this.calls.filter(isOpen).length;
+    const allowed = this.parts.destinations().find(({ name }) => name === destination)?.concurrency ?? Infinity;
+    if (open > allowed) {
+      this.parts.history.violate(
+        '10 everything is bounded',
+        `${process.name} has ${open} calls open to ${destination}`,
+      );
+    }
+  }
+
   private checkSend(send: Send, earlier: readonly Send[], found: StoredPair | null): void {
     const { history, runtime, leaseMs } = this.parts;
     const { label, attempt, payload, destination } = send;
@@ -166,7 +184,7 @@ export class SendLog {
     if (!hasJumped && (delivery.status !== 'delivering' || delivery.attempts !== attempt)) {
       history.violate('5 leases', `${who}: it is ${delivery.status}, attempt ${delivery.attempts}, in the store`);
     }
-    if (!hasJumped && (stored.event.deliverAt ?? 0) > runtime.now()) {
+    if (this.lastJumpAt === -Infinity && (stored.event.deliverAt ?? 0) > runtime.now()) {
       history.violate('3 deliver_at', `${who}: sent before its time`);
     }
     for (const other of earlier) {

@@ -101,7 +101,18 @@ class Simulation {
     this.clients = new SimulatedClients({ runtime, history, checker, profile, gateways, dice: this.dice.fork() });
     const kill = ({ process }: GatewayProcess, why: string) => this.killProcess(process, why);
     const onJump = (ms: number) => (this.hasJumpedFar ||= Math.abs(ms) > DAY_MS);
-    this.blows = new Blows({ runtime, history, disk, sends, gateways, kill, onJump, dice: this.dice.fork() });
+    const isClientWaiting = () => this.clients.isWaiting;
+    this.blows = new Blows({
+      runtime,
+      history,
+      disk,
+      sends,
+      gateways,
+      kill,
+      onJump,
+      isClientWaiting,
+      dice: this.dice.fork(),
+    });
   }
 
   async run(): Promise<SimulationResult> {

@@ -55,6 +55,23 @@ test('what is due goes in one call, and each delivery has its own attempt', asyn
   ]);
 });
 
+test('the smaller groups of what failed before make no more calls at once than the destination allows', async () => {
+  const { runtime, destination, start, count } = await world(16, { maxBatch: 16 }, 2);
+  let [open, most] = [0, 0];
+  destination.answering = async (_parcels, call) => {
+    open += 1;
+    most = Math.max(most, open);
+    await runtime.sleep(500);
+    open -= 1;
+    return call === 0 ? status(503) : yes;
+  };
+  await start();
+  await runtime.advance(20_000);
+  expect(await count('delivered')).toBe(16);
+  expect(destination.calls.length).toBeGreaterThan(4);
+  expect(most).toBe(2);
+});
+
 test('one bad event among 1 000 costs 21 calls, and only it is dead', async () => {
   const { runtime, store, destination, start, ids, count } = await world(1_000, {});
   const bad = ids[617];

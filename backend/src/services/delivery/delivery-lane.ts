@@ -6,6 +6,7 @@ import type { Startable } from '../../interfaces/startable';
 import type { ClaimedDelivery } from '../../types/delivery';
 import type { EventFeed } from '../events/event-feed';
 import type { Circuit } from '../resilience/circuit';
+import { Pool } from '../resilience/pool';
 import { attemptDeliveries, passOver } from './attempt';
 import { groupForCalls } from './grouping';
 import type { OutcomeRecorder } from './outcome-recorder';
@@ -45,6 +46,8 @@ export class DeliveryLane implements Startable {
   private readonly inFlight = new Set<Promise<void>>();
   private readonly cut = new AbortController();
   private readonly pace: Pace;
+  /** What was claimed for few calls may need more, each smaller, where some of it has failed before: these wait here for their turn. */
+  private readonly calls: Pool;
   private loop: Promise<void> | null = null;
   private isStopping = false;
   private isWoken = false;
@@ -57,6 +60,7 @@ export class DeliveryLane implements Startable {
 
   constructor(private readonly parts: DeliveryLaneParts) {
     this.pace = new Pace(parts.runtime, parts.destination);
+    this.calls = new Pool({ size: parts.destination.concurrency, maxWaiting: CLAIM_MAX });
     this.maxBatch = parts.destination.contract.maxBatch;
   }
 
@@ -152,7 +156,10 @@ export class DeliveryLane implements Startable {
       else this.track([delivery], this.finish(delivery, passOver(delivery, now, now + postponeMs)));
     }
     const maxBatch = circuit.permits() === Infinity ? this.maxBatch : 1;
-    for (const group of groupForCalls(going, maxBatch)) this.track(group, this.deliver(group));
+    for (const group of groupForCalls(going, maxBatch)) {
+      const delivering = this.calls.run(() => this.deliver(group));
+      this.track(group, delivering);
+    }
   }
 
   private track(group: readonly ClaimedDelivery[], ending: Promise<void>): void {
