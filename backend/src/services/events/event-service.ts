@@ -37,8 +37,8 @@ export interface Standing {
 /** Chooses the destinations of an event: by its name, or, for a family of older clients, by their type, or none. */
 export type Routing = (destination: Destination) => boolean;
 
-/** As many events as one transaction takes; more wait for the next, so that no commit holds the event loop for long. */
-const EVENTS_PER_COMMIT = 200;
+/** As many events as one transaction takes; more wait for the next, so that no commit keeps the others waiting for long. */
+const EVENTS_PER_COMMIT = 400;
 /** More than this waiting for a commit means that the disk does not keep up: refused as `overloaded` before memory fills. */
 const EVENTS_WAITING_MAX = 20_000;
 
