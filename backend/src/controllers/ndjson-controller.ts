@@ -10,7 +10,7 @@ import type { EventInput } from '../types/event';
 const LINE_MAX_BYTES = 100 * 1024;
 /** A stream may be silent for this long. */
 const IDLE_MS = 30_000;
-/** So many lines are under way at once: enough for two commits: one is filled while another is being made. */
+/** So many lines are under way at once: enough for two commits, one filled while the other is being made. */
 const WINDOW = 900;
 /** Result lines are written together, about this many characters at a time. */
 const WRITE_CHARS = 16 * 1024;
