@@ -74,6 +74,7 @@ export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpSer
     events: new EventController({ events, runtime, readEvent, toProblem: problemOf }),
     ndjson: new NdjsonController({
       events,
+      runtime,
       readLine: (bytes) => readEvent(parseStrictJson(decodeUtf8(bytes))),
       readLines,
       toProblem: problemOf,

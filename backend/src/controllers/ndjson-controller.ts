@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Request, Response } from 'express';
 
 import { AppError } from '../errors';
+import type { Runtime } from '../interfaces/runtime';
 import type { EventService } from '../services/events/event-service';
 import type { Caller } from '../types/auth';
 import type { EventInput } from '../types/event';
@@ -12,13 +13,12 @@ const LINE_MAX_BYTES = 100 * 1024;
 const IDLE_MS = 30_000;
 /** So many lines are under way at once: enough for two commits, one filled while the other is being made. */
 const WINDOW = 900;
-/** Result lines are written together, about this many characters at a time. */
-const WRITE_CHARS = 16 * 1024;
 
 type Line = { readonly kind: 'line'; readonly bytes: Buffer } | { readonly kind: 'too_long' };
 
 export interface NdjsonControllerParts {
   readonly events: EventService;
+  readonly runtime: Runtime;
   /** Reads one line; throws AppError for what is wrong with it. */
   readonly readLine: (bytes: Buffer) => EventInput;
   readonly readLines: (stream: Readable, maxBytes: number) => AsyncIterable<Line>;
@@ -32,12 +32,13 @@ export class NdjsonController {
   constructor(private readonly parts: NdjsonControllerParts) {}
 
   readonly post = async (request: Request, response: Response): Promise<void> => {
-    const { events, readLine, readLines, toProblem, liftBodyDeadline } = this.parts;
+    const { events, runtime, readLine, readLines, toProblem, liftBodyDeadline } = this.parts;
     const { clientId } = response.locals['caller'] as Caller;
     const requestId = response.locals['requestId'] as string;
     liftBodyDeadline(request, IDLE_MS);
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson; charset=utf-8', 'Cache-Control': 'no-store' });
-    const results = new OrderedLines(response);
+    response.flushHeaders();
+    const results = new OrderedLines(response, () => runtime.turn());
 
     const accept = async (line: Line): Promise<object> => {
       try {
@@ -52,10 +53,10 @@ export class NdjsonController {
     try {
       for await (const line of readLines(request, LINE_MAX_BYTES)) {
         results.add(accept(line));
-        if (results.waiting >= WINDOW) await results.writeSome();
+        await results.fewerThan(WINDOW);
         if (response.destroyed) return;
       }
-      while (results.waiting > 0) await results.writeSome();
+      await results.fewerThan(1);
       response.end();
     } catch (error) {
       // The client went away or fell silent: what was taken is taken, and there is nobody to tell.
@@ -65,46 +66,80 @@ export class NdjsonController {
   };
 }
 
-/** Writes the results of promises in the order in which they were added, no faster than they are read. */
+/** Writes the results of promises in the order in which they were added, as soon as they are there and no faster than they are read. */
 class OrderedLines {
-  private readonly pending: Promise<object>[] = [];
+  /** Of each line its result as text, once it is known. */
+  private slots: { text: string | null }[] = [];
+  private head = 0;
   private next = 0;
+  private isScheduled = false;
+  private isBlocked = false;
+  private wake: () => void = () => undefined;
 
-  constructor(private readonly response: Response) {}
+  constructor(
+    private readonly response: Response,
+    private readonly turn: () => Promise<void>,
+  ) {
+    // Whoever waits for a reader must not wait for one that is gone.
+    response.once('close', () => this.wake());
+  }
 
-  get waiting(): number {
-    return this.pending.length;
+  private get waiting(): number {
+    return this.slots.length - this.head;
   }
 
   add(result: Promise<object>): void {
-    this.pending.push(result);
-  }
-
-  /** Writes half of what waits: the rest goes on being accepted meanwhile. */
-  async writeSome(): Promise<void> {
-    const taken = this.pending.splice(0, Math.ceil(this.pending.length / 2));
-    let text = '';
-    for (const result of taken) {
-      text += `${JSON.stringify({ index: this.next, ...(await result) })}\n`;
-      this.next += 1;
-      if (text.length >= WRITE_CHARS) {
-        await this.write(text);
-        text = '';
-      }
-    }
-    await this.write(text);
-  }
-
-  private async write(text: string): Promise<void> {
-    if (text === '' || this.response.destroyed || this.response.write(text)) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        this.response.off('drain', done);
-        this.response.off('close', done);
-        resolve();
-      };
-      this.response.on('drain', done);
-      this.response.on('close', done);
+    const slot: { text: string | null } = { text: null };
+    const index = this.next++;
+    this.slots.push(slot);
+    void result.then((value) => {
+      slot.text = `${JSON.stringify({ index, ...value })}\n`;
+      this.schedule();
     });
+  }
+
+  /** Resolves once fewer than `count` lines wait for their result or its reader, or the reader is gone. */
+  async fewerThan(count: number): Promise<void> {
+    while (this.waiting >= count && !this.response.destroyed) {
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+  }
+
+  /** What a commit settles together is written together. */
+  private schedule(): void {
+    if (this.isScheduled || this.isBlocked) return;
+    this.isScheduled = true;
+    void this.turn().then(() => {
+      this.isScheduled = false;
+      this.write();
+    });
+  }
+
+  private write(): void {
+    let text = '';
+    for (let slot = this.slots[this.head]; slot?.text != null; slot = this.slots[this.head]) {
+      text += slot.text;
+      this.head += 1;
+    }
+    // Cut off now and then: an array loses its head in time that grows with its length.
+    if (this.head > 1_000) {
+      this.slots = this.slots.slice(this.head);
+      this.head = 0;
+    }
+    if (!this.response.destroyed && text !== '' && !this.response.write(text)) this.block();
+    if (!this.isBlocked) this.wake();
+  }
+
+  /** The reader is behind: nothing more is written, and so no more is read, until it has caught up or is gone. */
+  private block(): void {
+    this.isBlocked = true;
+    const unblock = (): void => {
+      this.response.off('drain', unblock);
+      this.response.off('close', unblock);
+      this.isBlocked = false;
+      this.write();
+    };
+    this.response.on('drain', unblock);
+    this.response.on('close', unblock);
   }
 }

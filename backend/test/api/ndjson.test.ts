@@ -83,6 +83,22 @@ test('results come while lines are still being sent', async () => {
   expect(text.trimEnd().split('\n')).toHaveLength(2_001);
 });
 
+test('a client may wait for the result of a line before it sends the next', async () => {
+  const request = http.request(`${gateway.url}/events/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${await gateway.token()}` },
+  });
+  request.flushHeaders();
+  const response = await new Promise<http.IncomingMessage>((resolve) => request.once('response', resolve));
+  for (let index = 0; index < 3; index += 1) {
+    request.write(`${JSON.stringify(purchase())}\n`);
+    const chunk = await new Promise<Buffer>((resolve) => response.once('data', resolve));
+    expect(JSON.parse(chunk.toString())).toMatchObject({ index, status: 'stored' });
+  }
+  request.end();
+  await new Promise((resolve) => response.once('end', resolve));
+});
+
 test('a client that goes away in the middle leaves the gateway well, and what it sent before is kept', async () => {
   const id = randomUUID();
   const request = http.request(`${gateway.url}/events/batch`, {
@@ -91,7 +107,9 @@ test('a client that goes away in the middle leaves the gateway well, and what it
   });
   request.on('error', () => undefined);
   request.write(`${JSON.stringify(purchase({ event_id: id }))}\n${'{"user_id":"x"}\n'.repeat(1_000)}`);
-  await new Promise((resolve) => request.once('response', resolve));
+  const response = await new Promise<http.IncomingMessage>((resolve) => request.once('response', resolve));
+  response.on('error', () => undefined);
+  await new Promise((resolve) => response.once('data', resolve));
   request.destroy();
   expect((await gateway.get('/health')).status).toBe(200);
   expect((await gateway.get(`/events/${id}`)).status).toBe(200);
