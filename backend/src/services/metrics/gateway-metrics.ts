@@ -4,7 +4,12 @@ import type { CircuitSnapshot } from '../resilience/circuit';
 import { Counter, Histogram, seriesText } from './series';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const RESULT_NAMES = { inserted: 'accepted', duplicate: 'duplicate', conflict: 'conflict', full: 'refused_full' } as const;
+const RESULT_NAMES = {
+  inserted: 'accepted',
+  duplicate: 'duplicate',
+  conflict: 'conflict',
+  full: 'refused_full',
+} as const;
 const CIRCUIT_VALUES: Readonly<Record<CircuitSnapshot['state'], number>> = { CLOSED: 0, HALF_OPEN: 1, OPEN: 2 };
 
 export interface MetricsMoment {
@@ -52,7 +57,8 @@ export class GatewayMetrics {
   /** All of them in the text form of Prometheus. Without the store's part while the store does not answer. */
   async text({ circuits, eventLoopDelaySeconds, residentBytes }: MetricsMoment): Promise<string> {
     const deliveries = await this.store.countByStatus().catch(() => null);
-    const gauge = (name: string, help: string, value: number) => seriesText(name, 'gauge', help, [{ labels: {}, value }]);
+    const gauge = (name: string, help: string, value: number) =>
+      seriesText(name, 'gauge', help, [{ labels: {}, value }]);
     const parts = [
       this.events.text(),
       seriesText(
@@ -69,10 +75,17 @@ export class GatewayMetrics {
         'sluice_circuit_state',
         'gauge',
         'Circuit of each destination and source: 0 closed, 1 half-open, 2 open.',
-        Object.entries(circuits).map(([upstream, { state }]) => ({ labels: { upstream }, value: CIRCUIT_VALUES[state] })),
+        Object.entries(circuits).map(([upstream, { state }]) => ({
+          labels: { upstream },
+          value: CIRCUIT_VALUES[state],
+        })),
       ),
       this.requests.text(),
-      gauge('sluice_event_loop_delay_seconds', 'Delay of the event loop, 99th percentile of a second.', eventLoopDelaySeconds),
+      gauge(
+        'sluice_event_loop_delay_seconds',
+        'Delay of the event loop, 99th percentile of a second.',
+        eventLoopDelaySeconds,
+      ),
       gauge('process_resident_memory_bytes', 'Memory of the process.', residentBytes),
     ];
     return `${parts.join('\n')}\n`;

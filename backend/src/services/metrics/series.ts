@@ -81,7 +81,11 @@ export class Histogram {
         const le = String(this.bounds[index] ?? '+Inf');
         return `${this.name}_bucket${labelText({ ...labels, le })} ${total}`;
       });
-      return [...buckets, `${this.name}_sum${labelText(labels)} ${sum}`, `${this.name}_count${labelText(labels)} ${total}`];
+      return [
+        ...buckets,
+        `${this.name}_sum${labelText(labels)} ${sum}`,
+        `${this.name}_count${labelText(labels)} ${total}`,
+      ];
     });
     return [`# HELP ${this.name} ${this.help}`, `# TYPE ${this.name} histogram`, ...lines].join('\n');
   }
