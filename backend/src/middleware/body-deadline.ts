@@ -22,8 +22,11 @@ export function bodyDeadline(limitMs: number): RequestHandler {
       else next(new AppError('request_timeout', `The body was not here within ${String(limitMs / 1000)} s.`));
     }, limitMs);
     const lift = (): void => clearTimeout(timer);
+    // The limit alone is no reason for a process to go on.
+    timer.unref();
     request.once('end', lift);
     request.once('close', lift);
+    response.once('close', lift);
     lifts.set(request, lift);
     next();
   };
