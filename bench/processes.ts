@@ -57,3 +57,11 @@ export function peakMegabytes(pid: number): number {
   const kilobytes = /VmHWM:\s+([0-9]+) kB/.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1];
   return Number(kilobytes) / 1024;
 }
+
+/** The processor time that a process with all its threads has used so far, in µs (Linux counts it in hundredths of a second). */
+export function processorMicroseconds(pid: number): number {
+  const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+  // The fields after the name, which may itself hold spaces: utime and stime are the 12th and 13th.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}

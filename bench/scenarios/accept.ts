@@ -2,11 +2,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fetchToken, type LoadResult, median, postEvents } from '../load';
-import { type BenchServer, startServer } from '../processes';
+import { type BenchServer, processorMicroseconds, startServer } from '../processes';
 
 const ROUNDS = 3;
 const SECONDS = 5;
 const CONNECTIONS = 64;
+
+interface Round extends LoadResult {
+  /** Processor time per request. */
+  readonly cpuMicroseconds: number;
+}
+
+async function measure(server: BenchServer, token: string): Promise<Round> {
+  const before = processorMicroseconds(server.pid);
+  const result = await postEvents({ url: server.url, token, connections: CONNECTIONS, seconds: SECONDS });
+  const used = processorMicroseconds(server.pid) - before;
+  return { ...result, cpuMicroseconds: used / result.total };
+}
 
 /** Posting events one at a time: the gateway, every answer after its fsync, next to Express that only parses and answers. */
 export async function acceptScenario(): Promise<void> {
@@ -23,11 +35,11 @@ export async function acceptScenario(): Promise<void> {
     });
     servers.push(gateway);
     const token = await fetchToken(gateway.url);
-    const rounds: { bare: LoadResult; gateway: LoadResult }[] = [];
+    const rounds: { bare: Round; gateway: Round }[] = [];
     for (let round = 0; round <= ROUNDS; round += 1) {
       const result = {
-        bare: await postEvents({ url: bare.url, token, connections: CONNECTIONS, seconds: SECONDS }),
-        gateway: await postEvents({ url: gateway.url, token, connections: CONNECTIONS, seconds: SECONDS }),
+        bare: await measure(bare, token),
+        gateway: await measure(gateway, token),
       };
       // The first round warms both up.
       if (round > 0) rounds.push(result);
@@ -38,6 +50,11 @@ export async function acceptScenario(): Promise<void> {
     const ratio = median(rounds.map((round) => round.gateway.perSecond / round.bare.perSecond));
     console.log(
       `  POST /events over ${String(CONNECTIONS)} connections: gateway ${show('gateway')}, bare Express ${show('bare')}`,
+    );
+    const cpu = (name: 'bare' | 'gateway') => median(rounds.map((round) => round[name].cpuMicroseconds));
+    const cpuRatio = median(rounds.map((round) => round.bare.cpuMicroseconds / round.gateway.cpuMicroseconds));
+    console.log(
+      `  processor time per request, all threads: gateway ${cpu('gateway').toFixed(0)} µs, bare Express ${cpu('bare').toFixed(0)} µs, ratio ${cpuRatio.toFixed(2)}`,
     );
     console.log(`  ratio ${ratio.toFixed(2)}, failures ${String(failures)}`);
   } finally {

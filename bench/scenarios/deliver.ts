@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fetchToken, postEvents } from '../load';
-import { type BenchServer, startServer } from '../processes';
+import { type BenchServer, processorMicroseconds, startServer } from '../processes';
 
 const EVENTS = 30_000;
 const CONNECTIONS = 64;
@@ -24,17 +24,20 @@ export async function deliverScenario(): Promise<void> {
     });
     servers.push(gateway);
     const token = await fetchToken(gateway.url);
+    const cpuBefore = processorMicroseconds(gateway.pid);
     const started = performance.now();
     const posted = await postEvents({ url: gateway.url, token, connections: CONNECTIONS, amount: EVENTS });
     const accepted = performance.now();
     const received = await arrived(upstream.url, EVENTS);
     const seconds = (performance.now() - started) / 1000;
+    const cpu = (processorMicroseconds(gateway.pid) - cpuBefore) / EVENTS;
     console.log(
       `  ${String(EVENTS)} events: accepted in ${((accepted - started) / 1000).toFixed(1)} s, all delivered after ${seconds.toFixed(1)} s`,
     );
     console.log(
       `  accept-to-delivered ${Math.round(EVENTS / seconds)}/s; calls received ${String(received.count)}, distinct ${String(received.distinct)}, failures ${String(posted.failures)}`,
     );
+    console.log(`  processor time of the gateway per event, all threads: ${cpu.toFixed(0)} µs`);
   } finally {
     for (const server of servers.reverse()) await server.stop();
     rmSync(folder, { recursive: true });
