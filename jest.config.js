@@ -10,6 +10,8 @@ module.exports = {
   transform: { '^.+\\.ts$': 'ts-jest' },
   reporters: ['default', '<rootDir>/backend/test/support/count-reporter.js'],
   maxWorkers: 2,
+  // A worker keeps something of every file it ran, and a full heap makes the simulation several times slower.
+  workerIdleMemoryLimit: '600MB',
   // It only has to end what hangs: on a machine that is busy otherwise a test of seconds takes a minute.
   testTimeout: isLong ? 60 * 60 * 1000 : 60_000,
 };

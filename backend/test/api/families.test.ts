@@ -9,7 +9,7 @@ let url: string;
 
 beforeAll(async () => {
   url = (await upstreams.start()).url;
-  gateway = await new TestGateway({ EVENT_API_URL: url, RETRY_BASE_MS: '20', CIRCUIT_COOLDOWN_MS: '50' }).start();
+  gateway = await new TestGateway({ EVENT_API_URL: url, RETRY_BASE_MS: '20', CIRCUIT_COOLDOWN_MS: '10' }).start();
 });
 
 afterAll(async () => {
