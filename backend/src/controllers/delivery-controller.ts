@@ -7,11 +7,12 @@ import type {
   EventChoice,
   ReplayReport,
 } from '../services/delivery/dead-letter-service';
-import { parseRfc3339 } from '../services/events/time';
+import { readTimeBound } from '../services/events/time-bound';
 import type { Caller } from '../types/auth';
 import type { DeadReason, EventView } from '../types/delivery';
 import type { DeliveryStatus } from '../types/event';
 import { listedDeliveryJson } from './event-json';
+import { sendPage } from './send-page';
 
 /** A filter as it was asked for, validated but for its times. */
 interface FilterInput {
@@ -49,14 +50,7 @@ export class DeliveryController {
   readonly list = async (request: Request, response: Response): Promise<void> => {
     const { limit, cursor, ...filter } = this.read.query(request.query);
     const query = { ...toFilter(filter), limit, ...(cursor !== undefined && { cursor }) };
-    const { data, nextCursor } = await this.service.list(query);
-    if (nextCursor !== null) {
-      const [path = '', search = ''] = request.originalUrl.split('?', 2);
-      const next = new URLSearchParams(search);
-      next.set('cursor', nextCursor);
-      response.setHeader('Link', `<${path}?${next.toString()}>; rel="next"`);
-    }
-    response.json({ data: data.map(listedDeliveryJson), next_cursor: nextCursor });
+    sendPage(request, response, await this.service.list(query), listedDeliveryJson);
   };
 
   readonly replay = async (request: Request, response: Response): Promise<void> => {
@@ -114,23 +108,13 @@ function toFilter(input: FilterInput): DeliveryFilter {
     clientId: input.client_id,
     eventId: input.event_id?.toLowerCase(),
     deadReason: input.dead_reason as DeadReason | undefined,
-    from: readTime('from', input.from, errors),
-    to: readTime('to', input.to, errors),
+    from: readTimeBound('from', input.from, errors),
+    to: readTimeBound('to', input.to, errors),
   };
   if (errors.length > 0) {
     throw new AppError('validation_failed', 'The filter has faults; each is named in errors.', { errors });
   }
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
-}
-
-function readTime(field: string, value: string | undefined, errors: FieldError[]): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^\d{1,12}$/.test(value)) return Number(value) * 1000;
-  // A plus in a query means a space to most decoders; the offset that was meant is taken.
-  const read = parseRfc3339(value.replace(/ (?=\d\d:\d\d$)/, '+'));
-  if (!('error' in read)) return read.epochMs;
-  errors.push({ pointer: `/${field}`, detail: `${read.error}; or whole seconds since 1970` });
-  return undefined;
 }
 
 function replayJson({ matched, tooOld, countsTwice, replayed }: ReplayReport, isDryRun: boolean, force: boolean) {

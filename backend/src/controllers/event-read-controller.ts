@@ -7,6 +7,7 @@ import type { Caller } from '../types/auth';
 import type { EventView } from '../types/delivery';
 import type { EventKey } from '../types/event';
 import { attemptJson, eventJson } from './event-json';
+import { sendPage } from './send-page';
 
 /** The query of a list, validated. */
 interface ListQuery {
@@ -42,12 +43,12 @@ export class EventReadController {
 
   readonly list = async (request: Request, response: Response): Promise<void> => {
     const query = this.parts.readQuery(request.query);
-    sendPage(request, response, await this.page(query.user_id, query, response));
+    sendPage(request, response, await this.page(query.user_id, query, response), eventJson);
   };
 
   readonly listOfUser = async (request: Request, response: Response): Promise<void> => {
     const query = this.parts.readQuery({ ...request.query, user_id: String(request.params['id']) });
-    sendPage(request, response, await this.page(query.user_id, query, response));
+    sendPage(request, response, await this.page(query.user_id, query, response), eventJson);
   };
 
   private page(userId: string | undefined, query: ListQuery, response: Response): Promise<Page<EventView>> {
@@ -65,15 +66,4 @@ function clientOf(response: Response): string | null {
 
 function keyOf(request: Request, response: Response): EventKey {
   return { eventId: String(request.params['id']).toLowerCase(), clientId: clientOf(response) };
-}
-
-/** A page with the address of the next one in its body and in a Link header (RFC 8288). */
-function sendPage(request: Request, response: Response, { data, nextCursor }: Page<EventView>): void {
-  if (nextCursor !== null) {
-    const [path = '', search = ''] = request.originalUrl.split('?', 2);
-    const query = new URLSearchParams(search);
-    query.set('cursor', nextCursor);
-    response.setHeader('Link', `<${path}?${query.toString()}>; rel="next"`);
-  }
-  response.json({ data: data.map(eventJson), next_cursor: nextCursor });
 }

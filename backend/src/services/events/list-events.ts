@@ -2,7 +2,7 @@ import { AppError, type FieldError } from '../../errors';
 import type { EventQuery, EventStore, Page } from '../../interfaces/event-store';
 import type { EventView } from '../../types/delivery';
 import type { EventStatus } from '../../types/event';
-import { parseRfc3339 } from './time';
+import { readTimeBound } from './time-bound';
 
 /** A list as it is asked for: as the store takes it, but for the two times in their text. */
 export interface EventListRequest {
@@ -32,13 +32,8 @@ export function listEvents(
 }
 
 function readSeconds(parameter: string, text: string | undefined, errors: FieldError[]): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d{1,12}$/.test(text)) return Number(text);
-  // A plus in a query means a space to most decoders; the offset that was meant is taken.
-  const read = parseRfc3339(text.replace(/ (?=\d\d:\d\d$)/, '+'));
-  if (!('error' in read)) return read.seconds;
-  errors.push({ pointer: `/${parameter}`, detail: `${read.error}; or whole seconds since 1970` });
-  return undefined;
+  const boundMs = readTimeBound(parameter, text, errors);
+  return boundMs === undefined ? undefined : Math.floor(boundMs / 1000);
 }
 
 function withoutUndefined(query: { [K in keyof EventQuery]: EventQuery[K] | undefined }): EventQuery {
