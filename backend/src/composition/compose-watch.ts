@@ -1,4 +1,4 @@
-import { NodeEventLoopDelay } from '../external-services/node-event-loop-delay';
+import { TimerEventLoopDelay } from '../services/timer-event-loop-delay';
 import type { EventLoopDelay } from '../interfaces/event-loop-delay';
 import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
@@ -12,7 +12,7 @@ export interface WatchParts {
   readonly store: EventStore;
   readonly runtime: Runtime;
   readonly log: Log;
-  /** In place of node's: a test's. */
+  /** In place of a timer's: a test's. */
   readonly eventLoopDelay: EventLoopDelay | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface Watch {
 }
 
 export function createWatch({ feed, store, runtime, log, eventLoopDelay }: WatchParts): Watch {
-  const delay = eventLoopDelay ?? new NodeEventLoopDelay(runtime);
+  const delay = eventLoopDelay ?? new TimerEventLoopDelay(runtime);
   const shedder = new LoadShedder(log);
   return {
     metrics: new GatewayMetrics(feed, store),
