@@ -2,8 +2,8 @@ import type { Log } from '../interfaces/log';
 
 /** So long may the event loop be late, at the 99th percentile of a window. */
 const DELAY_MAX_MS = 200;
-/** One late window is a hiccup (a collection of garbage, a large batch); two in a row are too much work. */
-const LATE_WINDOWS = 2;
+/** A late window is a hiccup (a collection of garbage, a large batch, a start on a crowded machine); three in a row are too much work. */
+const LATE_WINDOWS = 3;
 
 /** Decides when new work is refused, before the work that is here suffers. Ends with the first window that is in time. */
 export class LoadShedder {
