@@ -109,6 +109,9 @@ export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpSer
 /** More open requests than this are more than the memory is for. */
 const REQUESTS_MAX = 4_096;
 
+/** With no more requests open than this it is not our work that makes the event loop late: refusing them would help nobody. */
+const REQUESTS_FEW = 64;
+
 /** So many requests of one client or address may be open at a time. */
 const OPEN_REQUESTS_MAX = 1_024;
 
@@ -129,7 +132,7 @@ function createMetricsController({ watch, health }: HttpParts): MetricsControlle
 function createServers(config: Config, parts: HttpParts, app: Omit<AppParts, 'isOverloaded'>) {
   const { runtime, keys, watch, drainMs: stopTimeoutMs, log } = parts;
   const { host, port, trustProxy, metricsPort } = config;
-  const isOverloaded = (): boolean => watch.isShedding() || server.openRequests > REQUESTS_MAX;
+  const isOverloaded = (): boolean => server.openRequests > (watch.isShedding() ? REQUESTS_FEW : REQUESTS_MAX);
   const common = { host, runtime, stopTimeoutMs, isBehindProxy: trustProxy !== false };
   const server: HttpServer = new HttpServer(createApp({ ...app, isOverloaded }), { ...common, port, tls: keys.tls });
   keys.onNewTls = (pair) => server.replaceTls(pair);

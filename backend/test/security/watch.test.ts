@@ -82,10 +82,23 @@ test('METRICS_PORT serves nothing else; on the port of the API the scope is want
   expect((await gateway.get('/metrics', token)).text).toContain('# TYPE sluice_request_seconds histogram');
 });
 
-test('while the event loop is late new work is refused, the probes are answered, and it ends by itself', async () => {
+/** Requests that stay open. */
+async function openStreams(count: number): Promise<() => void> {
+  const leaving = new AbortController();
+  const headers = { authorization: `Bearer ${await gateway.token()}` };
+  const open = () => fetch(`${gateway.url}/events/stream`, { headers, signal: leaving.signal });
+  const streams = await Promise.all(Array.from({ length: count }, open));
+  expect(streams.map(({ status }) => status)).toEqual(Array(count).fill(200));
+  return () => leaving.abort();
+}
+
+test('while the event loop is late and many requests are open new work is refused, the probes are answered, and it ends by itself', async () => {
   delay.windows(250, 250);
   expect((await gateway.post('/events', purchase())).status).toBe(202);
   delay.windows(250);
+  const fewOpen = await gateway.post('/events', purchase());
+  expect(fewOpen.status).toBe(202);
+  const closeStreams = await openStreams(64);
   const refused = await gateway.post('/events', purchase());
   expect([refused.status, (refused.body as { code: string }).code, refused.headers['retry-after']]).toEqual([
     503,
@@ -97,4 +110,5 @@ test('while the event loop is late new work is refused, the probes are answered,
   expect(valueOf(text, 'sluice_event_loop_delay_seconds')).toBe(0.25);
   delay.windows(10);
   expect((await gateway.post('/events', purchase())).status).toBe(202);
+  closeStreams();
 });
