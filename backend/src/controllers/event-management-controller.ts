@@ -44,7 +44,7 @@ export class EventManagementController {
       const { value: user } = await directory.user(this.parts.readUserId(request.params['id']), caller);
       const answers = await Promise.allSettled(user.events.map((id) => directory.event(id, caller)));
       const failed = user.events.filter((_id, index) => answers[index]?.status === 'rejected');
-      if (failed.length > 0) response.setHeader('X-Partial-Failures', failed.map(encodeURIComponent).join(', '));
+      if (failed.length > 0) response.setHeader('X-Partial-Failures', namesOf(failed));
       response.json(answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.value] : [])));
     });
 
@@ -63,4 +63,21 @@ export class EventManagementController {
       'EVENT_API_URL is not set: there is no external event API to read from.',
     );
   }
+}
+
+/** A client takes about 16 KiB of headers in all. */
+const NAMES_MAX_CHARS = 4_096;
+
+/** The ids in percent-encoding, as many as fit; how many more there are stands last as `+N`. */
+function namesOf(ids: readonly string[]): string {
+  const names: string[] = [];
+  let length = 0;
+  for (const id of ids) {
+    // Half a character, which has no encoding, becomes the sign for that.
+    const name = encodeURIComponent(Buffer.from(id).toString());
+    length += name.length + 2;
+    if (length > NAMES_MAX_CHARS) return [...names, `+${String(ids.length - names.length)}`].join(', ');
+    names.push(name);
+  }
+  return names.join(', ');
 }

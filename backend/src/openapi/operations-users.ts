@@ -91,7 +91,8 @@ export const FAMILY_OPERATIONS: Operations = {
     summary: 'The events of a user, in the user’s own order',
     answers: {
       200: {
-        description: 'What could be had; what could not is named in X-Partial-Failures',
+        description:
+          'What could be had; what could not is named in X-Partial-Failures, percent-encoded; of very many the last name is +N for N more',
         schema: 'DirectoryEvents',
         example: [{ id: 'event-1' }],
       },

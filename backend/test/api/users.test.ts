@@ -169,7 +169,8 @@ describe('POST /users/batch-info', () => {
     expect(first.headers['content-type']).toContain('application/problem+json');
     expect(first.body).toMatchObject({ code: 'upstream_failed', status: 502 });
     for (let round = 0; round < 20; round += 1) await batch(['user3', 'user4', 'user5']);
-    expect(calls('profile')).toBeLessThan(30);
+    // Where 62 are normal.
+    expect(calls('profile')).toBeLessThan(40);
     const circuits = (await gateway.get('/events/circuit-status')).body;
     expect(circuits['user-api.profile']).toMatchObject({ state: 'OPEN', retryAt: expect.any(Number) });
     expect(circuits['event-api.users'].state).toBe('CLOSED');

@@ -1,6 +1,7 @@
 import type { EventDirectory } from '../../interfaces/event-directory';
 import type { SourcePolicy } from '../../interfaces/source-policy';
 import type { UserDirectory } from '../../interfaces/user-directory';
+import type { SourceAnswer } from '../../interfaces/user-sources';
 import type { SourceClient } from './source-client';
 import { readEvent, readEvents, readUser, readUsers } from './source-schemas';
 
@@ -11,11 +12,26 @@ export function createEventApi(
 ): UserDirectory & EventDirectory {
   const { users, events } = policies;
   return {
-    fetchUsers: (call) => client.get('/getUsers', users, call, readUsers),
+    fetchUsers: async (call) => listOf(await client.get('/getUsers', users, call, readUsers)),
     fetchUser: (userId, call) =>
       client.get(`/getUserById/${encodeURIComponent(userId)}`, users, call, (body) => readUser(userId, body)),
-    fetchEvents: (call) => client.get('/getEvents', events, call, readEvents),
-    fetchEvent: (eventId, call) =>
-      client.get(`/getEventById/${encodeURIComponent(eventId)}`, events, call, (body) => readEvent(eventId, body)),
+    fetchEvents: async (call) => listOf(await client.get('/getEvents', events, call, readEvents)),
+    fetchEvent: async (eventId, call) => {
+      // The ids in a user's list come from the API itself and may be anything.
+      if (!isPathSegment(eventId)) return { kind: 'failed', code: 'unusable_id', attempts: 0 };
+      return client.get(`/getEventById/${encodeURIComponent(eventId)}`, events, call, (body) =>
+        readEvent(eventId, body),
+      );
+    },
   };
+}
+
+/** Whether it stands in a path as what it is: dots would lead elsewhere, and half a character has no encoding. */
+function isPathSegment(id: string): boolean {
+  return id !== '' && id !== '.' && id !== '..' && !/\p{Surrogate}/u.test(id);
+}
+
+/** A list may be empty, but not absent: who says so is not the API that was meant. */
+function listOf<T>(answer: SourceAnswer<T>): SourceAnswer<T> {
+  return answer.kind === 'absent' ? { kind: 'failed', code: 'http_404', attempts: answer.attempts } : answer;
 }

@@ -137,6 +137,25 @@ describe('what sources say', () => {
     expect(sent).toEqual({ kind: 'found', value: { ...profile, name: 'x'.repeat(256) } });
   });
 
+  it('reads what is wrapped and what is not, and a wrapped 404', () => {
+    const posts = [{ createdAt: '2024-01-01T00:00:00Z' }];
+    expect(readProfile('u1', json(profile))).toEqual({ kind: 'found', value: profile });
+    expect(readPosts(json(posts))).toEqual(readPosts(json({ data: posts, status: 200 })));
+    expect(readProfile('u1', json({ data: null, status: 404 }))).toEqual({ kind: 'not_found' });
+    for (const data of [null, [profile], 'text', 7]) {
+      expect(readProfile('u1', json({ data, status: 200 }))).toMatchObject({ code: 'unreadable' });
+    }
+  });
+
+  it('a user of the directory without events has none', () => {
+    for (const events of [undefined, null, []]) {
+      expect(readUsers(json([{ id: '1', name: 'A', events }]))).toEqual({
+        kind: 'found',
+        value: [{ id: '1', name: 'A', events: [] }],
+      });
+    }
+  });
+
   it('takes an empty answer of the directory for: there is none', () => {
     expect(readEvent('event-1', Buffer.from(' \n'))).toEqual({ kind: 'absent' });
     expect(readEvent('event-1', json({ id: 'event-2', name: 'n', userId: '1' }))).toMatchObject({ code: 'unreadable' });

@@ -35,7 +35,8 @@ const analytics = Joi.object({
 const directoryUser = Joi.object({
   id: id.required(),
   name: text(256).required(),
-  events: entries(Joi.string().max(128)).required(),
+  // A user without any need not say so.
+  events: entries(Joi.string().max(128).allow('')).empty(null).default([]),
 });
 
 const directoryEvent = Joi.object({
@@ -65,11 +66,13 @@ function check<T>(schema: Joi.Schema, value: unknown): Sent<T> {
   return checked.error === undefined ? { kind: 'found', value: checked.value as T } : unreadable;
 }
 
-/** The user API wraps what it says as `{ "data": … }`. */
+/** The user API wraps what it says as `{ "data": …, "status": 200 }`, and may say there that there is none. What is not wrapped is read too. */
 function readData<T>(body: Buffer, schema: Joi.Schema): Sent<T> {
   const answer = parse(body);
   if (typeof answer !== 'object' || answer === null) return unreadable;
-  return check<T>(schema, (answer as { readonly data?: unknown }).data);
+  if (!('data' in answer)) return check<T>(schema, answer);
+  const { data, status } = answer as { readonly data: unknown; readonly status?: unknown };
+  return data === null && status === 404 ? { kind: 'not_found' } : check<T>(schema, data);
 }
 
 /** What is said about another user than the one asked for is no answer. */

@@ -17,7 +17,7 @@ const timeoutsToDouble = 5;
 /**
  * How long one attempt at a source may take: a quarter more than the 99th percentile of its last answers. Answers that were not waited for
  * are not observed, so a source that has become slower as a whole would never be seen again: after every five timeouts in a row the
- * timeout doubles, until an answer comes.
+ * timeout doubles, until an answer comes. It doubles too with each timeout of one question, for the user whose answer takes its time.
  */
 export class AttemptTimeout {
   private readonly durations = new Float64Array(keptDurations);
@@ -29,8 +29,9 @@ export class AttemptTimeout {
     this.usualMs = options.firstMs;
   }
 
-  currentMs(): number {
-    const doublings = Math.min(Math.floor(this.timeoutsInARow / timeoutsToDouble), 16);
+  /** `timeouts`: how many the same question has met already. */
+  currentMs(timeouts = 0): number {
+    const doublings = Math.min(timeouts + Math.floor(this.timeoutsInARow / timeoutsToDouble), 16);
     const { minMs, maxMs } = this.options;
     return Math.min(Math.max(this.usualMs, minMs) * 2 ** doublings, maxMs);
   }

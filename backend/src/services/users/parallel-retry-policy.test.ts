@@ -120,6 +120,24 @@ describe('ParallelRetryPolicy', () => {
     expect(sentAt[1]).toBeLessThanOrEqual(725);
   });
 
+  it('gives twice the time after a timeout, for the user whose answer takes its time', async () => {
+    const { runtime, policy, limit } = policyWith([], 10_000);
+    const question = () => policy.ask({ signal: limit.signal, remainingMs: () => limit.remainingMs() });
+    const answerAfter =
+      (ms: number) =>
+      async (signal: AbortSignal): Promise<Sent<string>> => {
+        await runtime.sleep(ms, signal);
+        return signal.aborted ? unavailable : found;
+      };
+    // From now on 500 ms are enough for most.
+    for (let asked = 0; asked < 60; asked += 1) {
+      await runtime.until(drive(runtime, question(), answerAfter(5), limit.signal));
+    }
+    const slow = question();
+    await expect(runtime.until(drive(runtime, slow, answerAfter(600), limit.signal))).resolves.toEqual(found);
+    expect(slow.attempts).toBe(2);
+  });
+
   it('never repeats what was cancelled, and does not hold it against the source', async () => {
     const { runtime, ask, sentAt, gone, policy } = policyWith([after(0, hang)]);
     runtime.after(100, () => gone.abort('client_gone'));
@@ -150,6 +168,20 @@ describe('ParallelRetryPolicy', () => {
     expect(runtime.monotonic()).toBeGreaterThanOrEqual(leastMs);
   });
 
+  it('tries what cannot be answered to the end, and does not open the circuit for all others', async () => {
+    const { runtime, policy, limit } = policyWith([]);
+    const ask = (sent: Sent<string>) => {
+      const question = policy.ask({ signal: limit.signal, remainingMs: () => 1_400 });
+      return runtime.until(drive(runtime, question, async () => sent, limit.signal));
+    };
+    for (let round = 0; round < 10; round += 1) {
+      await expect(ask(unavailable)).resolves.toEqual(unavailable);
+      // Fewer than the sendings that failed, and still enough.
+      for (let other = 0; other < 3; other += 1) await expect(ask(found)).resolves.toEqual(found);
+    }
+    expect(policy.circuit.state).toBe('CLOSED');
+  });
+
   it('opens the circuit when the source is down, then asks nothing, and closes it after two probes', async () => {
     const { runtime, policy, limit } = policyWith([]);
     let isDown = true;
@@ -162,10 +194,12 @@ describe('ParallelRetryPolicy', () => {
       const question = policy.ask({ signal: new AbortController().signal, remainingMs: () => 1_400 });
       return runtime.until(drive(runtime, question, send, limit.signal));
     };
-    while (policy.circuit.state === 'CLOSED') await ask();
-    // One more than twenty may have been under way as a copy.
+    let questions = 0;
+    for (; policy.circuit.state === 'CLOSED'; questions += 1) await ask();
     const callsToOpen = calls;
-    expect([20, 21]).toContain(callsToOpen);
+    // Two of each of the first failures count, and the first question alone may be tried to the end: it could be its own fault.
+    expect(questions).toBeGreaterThanOrEqual(10);
+    expect(callsToOpen).toBeLessThanOrEqual(1.5 * questions);
     await expect(ask()).resolves.toMatchObject({ code: 'circuit_open' });
     expect(calls).toBe(callsToOpen);
     isDown = false;

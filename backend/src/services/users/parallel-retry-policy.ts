@@ -7,7 +7,7 @@ import { AppError } from '../../errors';
 import type { Runtime } from '../../interfaces/runtime';
 import type { Sent, SourcePolicy, SourceQuestion } from '../../interfaces/source-policy';
 import { fullJitter, retryAfterMs } from '../resilience/backoff';
-import { Circuit } from '../resilience/circuit';
+import { Circuit, type CircuitTicket } from '../resilience/circuit';
 import { deadline } from '../resilience/deadline';
 import { Gcra } from '../resilience/gcra';
 import { onAbort } from '../resilience/on-abort';
@@ -39,6 +39,14 @@ const retryAfterCapMs = 3_600_000;
 /** A source that fails one call in ten at random is in its normal state; only half of the calls, or twenty in a row, is an outage. */
 const circuitRules = { windowMs: 10_000, failureRatio: 0.5, minimumCalls: 20, failuresInARow: 20 };
 
+/**
+ * Of one question no more failures than this speak against the source while its circuit is closed: one user whom it cannot answer for is tried
+ * often, and must not open the circuit for all others.
+ */
+const failuresPerQuestion = 2;
+/** A source that has only failed for so long is down rather than weak: until it has answered each question is put to it once. */
+const failuresToDoubt = 10;
+
 /** Somebody waits for the answer: after a moment of weakness the source is probed soon, and ever later only while it stays down. */
 const firstCooldownMaxMs = 1_000;
 
@@ -53,6 +61,14 @@ function isSuccess(sent: Sent<unknown>): boolean {
 }
 
 type Send<T> = (signal: AbortSignal) => Promise<Sent<T>>;
+
+/** What the sendings of one question have seen so far. */
+interface Seen {
+  attempts: number;
+  notFound: number;
+  failures: number;
+  timeouts: number;
+}
 type Limits = Parameters<SourcePolicy['ask']>[0];
 
 export class ParallelRetryPolicy implements SourcePolicy {
@@ -61,6 +77,8 @@ export class ParallelRetryPolicy implements SourcePolicy {
   private readonly limiter: Gcra;
   private readonly budget: RetryBudget;
   private readonly timeout: AttemptTimeout;
+  /** Of all sendings, since the last success. */
+  private failuresInARow = 0;
 
   constructor(
     private readonly runtime: Runtime,
@@ -78,25 +96,23 @@ export class ParallelRetryPolicy implements SourcePolicy {
   }
 
   ask(limits: Limits): SourceQuestion {
-    let attempts = 0;
-    let notFoundSightings = 0;
-    const note = (sent: Sent<unknown>): void => {
-      if (sent.kind === 'not_found') notFoundSightings += 1;
-    };
+    const seen: Seen = { attempts: 0, notFound: 0, failures: 0, timeouts: 0 };
     return {
       get attempts() {
-        return attempts;
+        return seen.attempts;
       },
       maxRetries,
       attempt: (send) => {
-        attempts += 1;
-        return attempts === 1 ? this.sendFirst(send, limits.signal, note) : this.sendAgain(send, limits.signal, note);
+        seen.attempts += 1;
+        return seen.attempts === 1
+          ? this.sendFirst(send, limits.signal, seen)
+          : this.sendAgain(send, limits.signal, seen);
       },
       planRetry: (last) => {
-        if (limits.signal.aborted || attempts > maxRetries || notFoundSightings >= 2) return null;
-        return this.delayBefore(last, attempts, limits.remainingMs());
+        if (limits.signal.aborted || seen.attempts > maxRetries || seen.notFound >= 2) return null;
+        return this.delayBefore(last, seen.attempts, limits.remainingMs());
       },
-      isKnownAbsent: () => notFoundSightings >= 2,
+      isKnownAbsent: () => seen.notFound >= 2,
     };
   }
 
@@ -108,17 +124,16 @@ export class ParallelRetryPolicy implements SourcePolicy {
       askedMs ?? 0,
       fullJitter(attempt, backoff, () => this.runtime.random()),
     );
-    if (delayMs >= remainingMs || this.circuit.permits() === 0) return null;
+    const isDown = this.failuresInARow >= failuresToDoubt || this.circuit.permits() === 0;
+    if (delayMs >= remainingMs || isDown) return null;
     return this.budget.trySpend() ? delayMs : null;
   }
 
-  private async sendFirst<T>(send: Send<T>, signal: AbortSignal, note: (sent: Sent<T>) => void): Promise<Sent<T>> {
-    const sent = await this.sendInTurn(send, signal, () => this.budget.recordCall());
-    note(sent);
-    return sent;
+  private sendFirst<T>(send: Send<T>, signal: AbortSignal, seen: Seen): Promise<Sent<T>> {
+    return this.sendInTurn(send, signal, seen, () => this.budget.recordCall());
   }
 
-  private async sendAgain<T>(send: Send<T>, signal: AbortSignal, note: (sent: Sent<T>) => void): Promise<Sent<T>> {
+  private async sendAgain<T>(send: Send<T>, signal: AbortSignal, seen: Seen): Promise<Sent<T>> {
     const hasRoom = this.pool.idle >= 2 && this.circuit.permits() >= 2;
     const copies = hasRoom && this.budget.trySpend() ? 2 : 1;
     const race = new AbortController();
@@ -128,20 +143,19 @@ export class ParallelRetryPolicy implements SourcePolicy {
       let open = copies;
       const end = (sent: Sent<T>): void => {
         open -= 1;
-        note(sent);
         if (!isSuccess(sent) && open > 0) return;
         resolve(sent);
         leave();
         race.abort('superseded');
       };
-      for (let copy = 0; copy < copies; copy += 1) this.sendInTurn(send, race.signal).then(end, reject);
+      for (let copy = 0; copy < copies; copy += 1) this.sendInTurn(send, race.signal, seen).then(end, reject);
     });
   }
 
-  private async sendInTurn<T>(send: Send<T>, signal: AbortSignal, onSend?: () => void): Promise<Sent<T>> {
+  private async sendInTurn<T>(send: Send<T>, signal: AbortSignal, seen: Seen, onSend?: () => void): Promise<Sent<T>> {
     try {
       if (this.limiter.tryTake() > 0) await this.limiter.take(signal);
-      return await this.pool.run(() => this.sendInPlace(send, signal, onSend), signal);
+      return await this.pool.run(() => this.sendInPlace(send, signal, seen, onSend), signal);
     } catch (error) {
       if (signal.aborted) return cancelled;
       if (error instanceof AppError) return failed(error.code, false);
@@ -149,33 +163,47 @@ export class ParallelRetryPolicy implements SourcePolicy {
     }
   }
 
-  private async sendInPlace<T>(send: Send<T>, signal: AbortSignal, onSend?: () => void): Promise<Sent<T>> {
+  private async sendInPlace<T>(send: Send<T>, signal: AbortSignal, seen: Seen, onSend?: () => void): Promise<Sent<T>> {
     const ticket = this.circuit.acquire();
     if (ticket === null) return failed('circuit_open', false);
     onSend?.();
-    const limit = deadline(patientClock(this.runtime), this.timeout.currentMs(), signal, 'attempt_timeout');
+    const limit = deadline(
+      patientClock(this.runtime),
+      this.timeout.currentMs(seen.timeouts),
+      signal,
+      'attempt_timeout',
+    );
     const startedAt = this.runtime.monotonic();
     try {
       const sent = await send(limit.signal);
       if (isSuccess(sent) || sent.kind === 'not_found') {
+        if (sent.kind === 'not_found') seen.notFound += 1;
         ticket.succeeded();
+        this.failuresInARow = 0;
         this.timeout.answered(this.runtime.monotonic() - startedAt);
         return sent;
       }
       // A call that we ended ourselves says nothing about the source.
       if (signal.aborted) return cancelled;
       if (limit.signal.aborted) {
-        ticket.failed();
+        this.noteFailure(ticket, seen);
+        seen.timeouts += 1;
         this.timeout.timedOut();
         return failed('attempt_timeout', true);
       }
       // A refusal that would come again (a 400, say) shows that the source works.
       if (sent.kind === 'failed' && !sent.isRetryable) ticket.succeeded();
-      else ticket.failed();
+      else this.noteFailure(ticket, seen);
       return sent;
     } finally {
       limit.clear();
       ticket.cancelled();
     }
+  }
+
+  private noteFailure(ticket: CircuitTicket, seen: Seen): void {
+    seen.failures += 1;
+    this.failuresInARow += 1;
+    if (seen.failures <= failuresPerQuestion || this.circuit.state !== 'CLOSED') ticket.failed();
   }
 }
