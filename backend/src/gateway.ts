@@ -102,7 +102,8 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   started.push(() => users.stop());
   const { environment, version } = config;
   const circuits = () => ({ ...worker.circuits(), ...users.circuits() });
-  const health = new HealthService({ store, runtime, environment, version, circuits });
+  const retentionHeldForMs = () => retention.heldForMs;
+  const health = new HealthService({ store, runtime, environment, version, circuits, retentionHeldForMs });
   const operator = createOperatorControllers({ store, runtime, worker, destinations: current });
   const http = { ...common, catalogue, clients, keys, events, stream, users, health, operator, watch, drainMs };
   const server = createHttpServer(config, http);

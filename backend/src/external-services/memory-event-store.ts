@@ -2,6 +2,7 @@ import type {
   AcceptResult,
   ClaimRequest,
   ClaimResult,
+  ClockMark,
   DeliveryQuery,
   DiscardCommand,
   EventQuery,
@@ -16,7 +17,6 @@ import type {
 } from '../interfaces/event-store';
 import { StoreUnavailableError } from '../interfaces/event-store';
 import type {
-  AttemptRecord,
   AttemptView,
   ClaimedDelivery,
   DeliveryView,
@@ -38,7 +38,15 @@ import {
   viewEvent,
 } from './memory-store-reads';
 import type { MemoryStoreState, StoredDelivery } from './memory-store-state';
-import { changeDelivery, copyState, emptyState, insertEvent, removeEvent } from './memory-store-state';
+import {
+  afterSettlement,
+  changeDelivery,
+  copyState,
+  emptyState,
+  insertEvent,
+  removeEvent,
+  withLostAttempt,
+} from './memory-store-state';
 
 /**
  * EventStore without a disk, for tests and simulations: the same semantics in the plainest form. Nothing of it survives the
@@ -182,6 +190,14 @@ export class MemoryEventStore implements EventStore {
     return prunable.length;
   }
 
+  async clockMark(): Promise<ClockMark | null> {
+    return this.open().clockMark;
+  }
+
+  async markClock(mark: ClockMark): Promise<void> {
+    this.open().clockMark = mark;
+  }
+
   async *verify(onProgress: (checkedEvents: number) => void = () => undefined): AsyncGenerator<StoreFault> {
     const state = this.open();
     yield* findFaults(state);
@@ -253,47 +269,4 @@ function standingOf(deliveries: readonly { readonly destination: string; readonl
     status: eventStatusOf(deliveries),
     deliveries: deliveries.map(({ destination, status }) => ({ destination, status })),
   };
-}
-
-/** Whoever held it never said how its attempt ended. */
-function withLostAttempt(delivery: StoredDelivery): Partial<StoredDelivery> {
-  const startedAt = delivery.claimedAt ?? 0;
-  const record: AttemptRecord = {
-    number: delivery.attempts,
-    startedAt,
-    durationMs: (delivery.dueAt ?? 0) - startedAt,
-    outcome: 'retryable',
-    httpStatus: null,
-    error: 'lease_expired',
-    excerpt: null,
-    possibleDuplicate: 'lease_expired',
-  };
-  return { records: [...delivery.records, record], lastError: record.error };
-}
-
-function afterSettlement(delivery: StoredDelivery, { attempt, at, record, next }: Settlement): Partial<StoredDelivery> {
-  const ended = { status: next.status, claimedAt: null, dueAt: null, retryUntil: null };
-  const tries = record === null ? delivery.tries - 1 : delivery.tries;
-  const recorded =
-    record === null
-      ? { tries }
-      : {
-          tries,
-          records: [...delivery.records, { ...record, number: attempt }],
-          lastError: record.error,
-          lastHttpStatus: record.httpStatus,
-        };
-  switch (next.status) {
-    case 'delivered':
-      return { ...recorded, ...ended, deliveredAt: at };
-    case 'dead':
-      return { ...recorded, ...ended, deadReason: next.reason };
-    case 'pending': {
-      const { dueAt, retryUntil, burnsAttempt } = next;
-      const raised = burnsAttempt
-        ? {}
-        : { attemptLimit: delivery.attemptLimit + 1, tries: record === null ? tries : 0 };
-      return { ...recorded, ...ended, dueAt, retryUntil, ...raised };
-    }
-  }
 }

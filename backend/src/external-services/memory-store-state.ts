@@ -1,4 +1,4 @@
-import type { NewEvent } from '../interfaces/event-store';
+import type { ClockMark, NewEvent, Settlement } from '../interfaces/event-store';
 import type { AttemptRecord, DeadReason, Hold, OperatorAction } from '../types/delivery';
 import type { AcceptedEvent, DeliveryStatus } from '../types/event';
 import { MAX_DELIVERIES_PER_EVENT } from './event-store-rules';
@@ -54,6 +54,7 @@ export interface MemoryStoreState {
   readonly points: Map<string, StoredPoints>;
   readonly holds: Map<string, Hold>;
   readonly actions: OperatorAction[];
+  clockMark: ClockMark | null;
   probes: number;
 }
 
@@ -68,6 +69,7 @@ export function emptyState(): MemoryStoreState {
     points: new Map(),
     holds: new Map(),
     actions: [],
+    clockMark: null,
     probes: 0,
   };
 }
@@ -149,4 +151,51 @@ function addPoints(state: MemoryStoreState, event: AcceptedEvent, count: number,
   const key = JSON.stringify([userId, eventName]);
   const known = state.points.get(key) ?? { userId, eventName, count: 0, pruned: 0 };
   state.points.set(key, { ...known, count: known.count + count, pruned: known.pruned + pruned });
+}
+
+/** Whoever held it never said how its attempt ended. */
+export function withLostAttempt(delivery: StoredDelivery): Partial<StoredDelivery> {
+  const startedAt = delivery.claimedAt ?? 0;
+  const record: AttemptRecord = {
+    number: delivery.attempts,
+    startedAt,
+    durationMs: (delivery.dueAt ?? 0) - startedAt,
+    outcome: 'retryable',
+    httpStatus: null,
+    error: 'lease_expired',
+    excerpt: null,
+    possibleDuplicate: 'lease_expired',
+  };
+  return { records: [...delivery.records, record], lastError: record.error };
+}
+
+/** What a settlement that passed its fence changes. */
+export function afterSettlement(
+  delivery: StoredDelivery,
+  { attempt, at, record, next }: Settlement,
+): Partial<StoredDelivery> {
+  const ended = { status: next.status, claimedAt: null, dueAt: null, retryUntil: null };
+  const tries = record === null ? delivery.tries - 1 : delivery.tries;
+  const recorded =
+    record === null
+      ? { tries }
+      : {
+          tries,
+          records: [...delivery.records, { ...record, number: attempt }],
+          lastError: record.error,
+          lastHttpStatus: record.httpStatus,
+        };
+  switch (next.status) {
+    case 'delivered':
+      return { ...recorded, ...ended, deliveredAt: at };
+    case 'dead':
+      return { ...recorded, ...ended, deadReason: next.reason };
+    case 'pending': {
+      const { dueAt, retryUntil, burnsAttempt } = next;
+      const raised = burnsAttempt
+        ? {}
+        : { attemptLimit: delivery.attemptLimit + 1, tries: record === null ? tries : 0 };
+      return { ...recorded, ...ended, dueAt, retryUntil, ...raised };
+    }
+  }
 }

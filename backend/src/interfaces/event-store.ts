@@ -134,6 +134,14 @@ export interface PruneCommand {
   readonly limit: number;
 }
 
+/** What upkeep remembers of the wall clock, so that a process that starts can tell whether it moved while none ran. */
+export interface ClockMark {
+  /** The wall clock when upkeep last looked. */
+  readonly seenAt: number;
+  /** For how long gateways have run since the clock last moved by more than a day. */
+  readonly steadyMs: number;
+}
+
 /** A fault found by `verify`. */
 export interface StoreFault {
   readonly kind: 'checksum' | 'state' | 'points' | 'tally' | 'engine';
@@ -204,6 +212,9 @@ export interface EventStore {
    * and go on from there in the next; 0 does not promise that nothing is left.
    */
   prune(command: PruneCommand): Promise<number>;
+  /** What `markClock` wrote last; for a store that was made before there were marks, the newest event's acceptance; else null. */
+  clockMark(): Promise<ClockMark | null>;
+  markClock(mark: ClockMark): Promise<void>;
   /** Reads everything and checks it: checksums, states, points and counts against the rows. Yields each fault. */
   verify(onProgress?: (checkedEvents: number) => void): AsyncIterable<StoreFault>;
   /** Commits a probe; rejects while the store cannot. */

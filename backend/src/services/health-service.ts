@@ -28,6 +28,8 @@ export interface HealthServiceParts {
   readonly version: string;
   /** The circuits of every destination and read source, by name. */
   readonly circuits: () => Record<string, CircuitSnapshot>;
+  /** For how long nothing old is removed because the clock is in doubt; 0: it is not. */
+  readonly retentionHeldForMs: () => number;
 }
 
 /** The store is asked at most this often, however many ask us: the route needs no token. */
@@ -59,11 +61,20 @@ export class HealthService {
     const store = await this.checkStore();
     const server: PartReadiness = this.isStopping ? { status: 'not_ready', detail: 'stopping' } : { status: 'ready' };
     const status = store.status === 'ready' && server.status === 'ready' ? 'ready' : 'not_ready';
-    return { status, parts: { server, store } };
+    return { status, parts: { server, store, ...this.retention() } };
   }
 
   circuits(): Record<string, CircuitSnapshot> {
     return this.parts.circuits();
+  }
+
+  /** Named only while it is held: nothing waits for it, but the disk fills and somebody may have to set a clock. */
+  private retention(): Record<string, PartReadiness> {
+    const heldForMs = this.parts.retentionHeldForMs();
+    if (heldForMs === 0) return {};
+    const hours = Math.ceil(heldForMs / 3_600_000);
+    const detail = `nothing is removed for another ${String(hours)} h of running: the wall clock moved by more than a day, or no gateway ran`;
+    return { retention: { status: 'ready', detail } };
   }
 
   private checkStore(): Promise<PartReadiness> {

@@ -4,6 +4,7 @@ import supertest from 'supertest';
 
 import { createApp } from '../../src/app';
 import type { Route } from '../../src/route';
+import { MemoryEventStore } from '../../src/external-services/memory-event-store';
 import { TestGateway } from '../support/test-gateway';
 
 let gateway: TestGateway;
@@ -113,6 +114,17 @@ describe('requests', () => {
       { status: 'ready', parts: { server: { status: 'ready' }, store: { status: 'ready' } } },
     ]);
     expect((await supertest(gateway.url).get('/version')).text).toBe('v1');
+  });
+
+  test('readiness tells of a clock in doubt, and stays', async () => {
+    const store = new MemoryEventStore();
+    await store.markClock({ seenAt: Date.now() - 3 * 86_400_000, steadyMs: 86_400_000 });
+    const doubting = await new TestGateway({}, { openStore: async () => store }).start();
+    const ready = await supertest(doubting.url).get('/ready');
+    await doubting.dispose();
+    const { parts } = ready.body as { parts: Record<string, { status: string; detail: string }> };
+    expect([ready.status, parts['retention']?.status]).toEqual([200, 'ready']);
+    expect(parts['retention']?.detail).toContain('nothing is removed for another 24 h of running');
   });
 
   test('no header tells what runs here, and the safe ones are set', async () => {

@@ -113,6 +113,20 @@ describe('migrations', () => {
     });
   });
 
+  it('give a store that has no mark of the clock one: when its newest event was accepted', async () => {
+    const path = newPath();
+    const first = '0001-event-store.sql';
+    const migrationsDir = folderOf({ [first]: readFileSync(join(shippedMigrations(), first), 'utf8') });
+    await withConnection(path, (run, read) => {
+      run(migrationsDir);
+      const insert = `INSERT INTO events (event_id, client_id, user_id, event_name, event_time_seconds, accepted_at, delivery_count,
+        fingerprint) VALUES (?1, 'c', 'u', 'login', 0, ?1, 0, zeroblob(32)) RETURNING id`;
+      for (const acceptedAt of [7, 5]) expect(read(insert.replaceAll('?1', String(acceptedAt)))).toHaveLength(1);
+    });
+    const store = await openStore({ path });
+    expect(await store.clockMark()).toEqual({ seenAt: 5, steadyMs: 86_400_000 });
+  });
+
   it('refuse a database that a newer version of the program has opened', async () => {
     const path = newPath();
     const shipped = shippedMigrations();

@@ -20,6 +20,16 @@ export function describeUpkeep(open: OpenStore, openUnchecked: OpenStore): void 
     describePruning(open);
   });
 
+  describe('the mark of the clock', () => {
+    it('is what was written last', async () => {
+      const store = await open();
+      expect(await store.clockMark()).toBeNull();
+      await store.markClock({ seenAt: 1_700_000_000_000, steadyMs: 5 });
+      await store.markClock({ seenAt: 1_600_000_000_000, steadyMs: 86_400_000 });
+      expect(await store.clockMark()).toEqual({ seenAt: 1_600_000_000_000, steadyMs: 86_400_000 });
+    });
+  });
+
   describe('verify', () => {
     it('finds nothing in a sound store and tells how far it is', async () => {
       const store = await open();
@@ -70,6 +80,8 @@ export function describeUpkeep(open: OpenStore, openUnchecked: OpenStore): void 
         () => store.actions(1),
         () => store.recordAction(action),
         () => store.prune({ acceptedBefore: 1, limit: 1 }),
+        () => store.clockMark(),
+        () => store.markClock({ seenAt: 1, steadyMs: 1 }),
         () => faultsOf(store),
         () => store.check(),
       ];

@@ -14,7 +14,6 @@ export interface BlowsParts {
   readonly gateways: () => readonly GatewayProcess[];
   readonly kill: (gateway: GatewayProcess, why: string) => void;
   readonly isClientWaiting: () => boolean;
-  readonly onJump: (ms: number) => void;
 }
 
 const DAY_MS = 86_400_000;
@@ -119,7 +118,6 @@ export class Blows {
     const ms = dice.pick([-300_000, -2_000, 2_000, 300_000, 30 * DAY_MS]);
     runtime.jumpWallClock(ms);
     sends.lastJumpAt = runtime.monotonic();
-    this.parts.onJump(ms);
   }
 
   /** One at a time: two operators at odds would make it anyone's guess what holds. */

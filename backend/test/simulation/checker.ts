@@ -39,8 +39,6 @@ export class Checker {
   private lastKnown = new Map<number, StoredEvent>();
   /** Deliveries that an operator has sent again, and how often. */
   private readonly replays = new Map<number, number>();
-  /** A new process cannot see that the clock had jumped before, when something was accepted after the jump. */
-  isClockDoubtful = false;
 
   constructor(private readonly parts: CheckerParts) {}
 
@@ -99,7 +97,7 @@ export class Checker {
     for (const { clientId, input, at } of this.answered) {
       const key = `${clientId} ${String(input.event_id)}`;
       const isOld = this.parts.runtime.monotonic() - at >= DEDUPLICATION_MS;
-      if (this.find(clientId, input.event_id) === undefined && !isOld && !this.isClockDoubtful) {
+      if (this.find(clientId, input.event_id) === undefined && !isOld) {
         history.violate('1 nothing accepted is lost', `${key} was answered 2xx and is gone`);
       }
     }
@@ -127,7 +125,7 @@ export class Checker {
     const { history, runtime } = this.parts;
     const key = `${event.clientId} ${event.eventId}`;
     const ageMs = runtime.monotonic() - (this.acceptedAt.get(key) ?? runtime.monotonic());
-    if (verb === 'prune' && (ageMs >= DEDUPLICATION_MS || this.isClockDoubtful)) return;
+    if (verb === 'prune' && ageMs >= DEDUPLICATION_MS) return;
     history.violate('8 deduplication lasts', `${verb} removed ${key}, accepted ${ageMs} ms ago`);
   }
 

@@ -83,6 +83,13 @@ class ForgetfulStore extends MemoryEventStore {
   }
 }
 
+/** A process that starts knows nothing of the clock that the last one saw. */
+class MarklessStore extends MemoryEventStore {
+  override clockMark(): Promise<null> {
+    return Promise.resolve(null);
+  }
+}
+
 function withAccept(store: EventStore, accept: EventStore['accept']): EventStore {
   return Object.assign(Object.create(store) as EventStore, { accept });
 }
@@ -169,7 +176,7 @@ const memoryOf = (Store: new (options: MemoryOptions) => MemoryEventStore) => ({
 });
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
-  { name: 'synchronous NORMAL', breaks: /^[1238] /, fault: { isSyncedLazily: true } },
+  { name: 'synchronous NORMAL', breaks: /^[12358] /, fault: { isSyncedLazily: true } },
   { name: 'answer before commit', breaks: /^2 /, fault: { wrapStore: answeringFirst } },
   { name: 'no fencing', breaks: /^[1345] /, fault: memoryOf(UnfencedStore) },
   {
@@ -206,6 +213,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   { name: 'purge on clock jump', breaks: /^8 /, fault: { retentionRuntime: withoutMonotonicClock } },
+  { name: 'purge after a jump and a restart', breaks: /^[18] /, fault: memoryOf(MarklessStore) },
   { name: 'payload remade on retry', breaks: /^5 same bytes/, fault: { changeDestination: remakingPayloads } },
   { name: 'checksums that nobody checks', breaks: /^5 same bytes/, fault: memoryOf(UncheckedStore) },
   {

@@ -3,6 +3,7 @@ import type {
   AcceptResult,
   ClaimRequest,
   ClaimResult,
+  ClockMark,
   DeliveryQuery,
   DiscardCommand,
   EventQuery,
@@ -121,6 +122,14 @@ export class SimulatedStore implements EventStore {
 
   prune(command: PruneCommand): Promise<number> {
     return this.write('prune', () => this.memory.prune(command));
+  }
+
+  clockMark(): Promise<ClockMark | null> {
+    return this.read(() => this.memory.clockMark());
+  }
+
+  markClock(mark: ClockMark): Promise<void> {
+    return this.write('markClock', () => this.memory.markClock(mark));
   }
 
   verify(onProgress?: (checkedEvents: number) => void): AsyncIterable<StoreFault> {

@@ -36,7 +36,6 @@ export interface SimulationResult {
   readonly simulatedMs: number;
 }
 
-const DAY_MS = 86_400_000;
 const START_AT = Date.UTC(2026, 0, 1);
 
 /** Runs one seed's world to its end. Never rejects for a broken promise: it is in the result. */
@@ -59,7 +58,6 @@ class Simulation {
   private gateways: GatewayProcess[] = [];
   private incarnations = 0;
   private isHealed = false;
-  private hasJumpedFar = false;
 
   constructor(
     private readonly seed: number,
@@ -100,7 +98,6 @@ class Simulation {
     const { checker, profile, disk, sends } = this;
     this.clients = new SimulatedClients({ runtime, history, checker, profile, gateways, dice: this.dice.fork() });
     const kill = ({ process }: GatewayProcess, why: string) => this.killProcess(process, why);
-    const onJump = (ms: number) => (this.hasJumpedFar ||= Math.abs(ms) > DAY_MS);
     const isClientWaiting = () => this.clients.isWaiting;
     this.blows = new Blows({
       runtime,
@@ -109,7 +106,6 @@ class Simulation {
       sends,
       gateways,
       kill,
-      onJump,
       isClientWaiting,
       dice: this.dice.fork(),
     });
@@ -165,7 +161,6 @@ class Simulation {
     this.incarnations += 1;
     const process = new SimulatedProcess(`p${this.incarnations}`, runtime);
     this.history.note(`${process.name} starts`);
-    if (this.hasJumpedFar) checker.isClockDoubtful = true;
     const watch = {
       claimed: sends.claimed.bind(sends),
       settled: sends.settled.bind(sends),

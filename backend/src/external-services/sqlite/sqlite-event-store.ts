@@ -3,6 +3,7 @@ import type {
   AcceptResult,
   ClaimRequest,
   ClaimResult,
+  ClockMark,
   DeliveryQuery,
   DiscardCommand,
   EventQuery,
@@ -163,6 +164,14 @@ export class SqliteEventStore implements EventStore {
 
   async prune(command: PruneCommand): Promise<number> {
     return this.upkeep.prune(command);
+  }
+
+  async clockMark(): Promise<ClockMark | null> {
+    return this.upkeep.clockMark();
+  }
+
+  async markClock(mark: ClockMark): Promise<void> {
+    this.upkeep.markClock(mark);
   }
 
   async *verify(onProgress: (checkedEvents: number) => void = () => undefined): AsyncGenerator<StoreFault> {

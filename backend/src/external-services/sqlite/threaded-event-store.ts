@@ -87,6 +87,8 @@ class ThreadedEventStore implements EventStore {
   readonly actions = this.verb('actions');
   readonly recordAction = this.verb('recordAction');
   readonly prune = this.verb('prune');
+  readonly clockMark = this.verb('clockMark');
+  readonly markClock = this.verb('markClock');
   readonly check = this.verb('check');
 
   async *verify(onProgress: (checkedEvents: number) => void = () => undefined): AsyncGenerator<StoreFault> {

@@ -1,4 +1,4 @@
-import type { PruneCommand } from '../../interfaces/event-store';
+import type { ClockMark, PruneCommand } from '../../interfaces/event-store';
 import type { DeliveryStatus } from '../../types/event';
 import { MINUTE_MS } from './accept-verb';
 import { deliveryIdsOf } from './rows';
@@ -23,7 +23,7 @@ export const SELECT_OLD = `
 /** How many more events than it may prune one call looks at: those with open deliveries stay and are passed over. */
 const LOOKED_AT_PER_PRUNED = 10;
 
-/** Pruning and the readiness probe. */
+/** Pruning, the clock's mark and the readiness probe. */
 export class UpkeepVerbs {
   /** Where the last call stopped, so that many old events that must stay are not passed over again by each call. */
   private prunedUpTo = 0;
@@ -34,6 +34,8 @@ export class UpkeepVerbs {
   private readonly deleteEvent: Statement;
   private readonly movePoint: Statement;
   private readonly deleteMinutes: Statement;
+  private readonly selectClockMark: Statement<ClockMark>;
+  private readonly upsertClockMark: Statement;
   private readonly probe: Statement;
 
   constructor(
@@ -52,6 +54,10 @@ export class UpkeepVerbs {
       `DELETE FROM accepted_minutes WHERE minute <= ? AND NOT EXISTS
         (SELECT 1 FROM events WHERE id BETWEEN first_row AND last_row)`,
     );
+    this.selectClockMark = connection.prepare('SELECT seen_at AS seenAt, steady_ms AS steadyMs FROM clock_mark');
+    this.upsertClockMark = connection.prepare(
+      'INSERT OR REPLACE INTO clock_mark (id, seen_at, steady_ms) VALUES (1, ?, ?)',
+    );
     this.probe = connection.prepare('UPDATE probes SET count = count + 1 WHERE id = 1');
   }
 
@@ -61,6 +67,15 @@ export class UpkeepVerbs {
     // The end was reached with nothing found: what lies before the start may be ready by now.
     if (pruned > 0 || startedAt === 0 || this.prunedUpTo > 0) return pruned;
     return this.connection.write(() => this.pruneOnwards(acceptedBefore, limit));
+  }
+
+  clockMark(): ClockMark | null {
+    const row = this.connection.read(() => this.selectClockMark.get());
+    return row === undefined ? null : { ...row };
+  }
+
+  markClock({ seenAt, steadyMs }: ClockMark): void {
+    this.connection.write(() => this.upsertClockMark.run(seenAt, steadyMs));
   }
 
   /** Commits a probe. */

@@ -9,11 +9,11 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const RETENTION_MS = 8 * DAY_MS;
 
-/** A store with events of the given ages without deliveries, and retention over it. Another event keeps the newest one young. */
-async function world(agesMs: readonly number[], { isFresh = true } = {}) {
+/** A store with events of the given ages without deliveries, and one of now; each `run` is a process with retention over it. */
+async function world(agesMs: readonly number[]) {
   const runtime = new SimulatedRuntime({ seed: 5 });
   const store = new MemoryEventStore();
-  const ages = isFresh ? [...agesMs, 0] : agesMs;
+  const ages = [...agesMs, 0];
   await store.accept(
     makeEvents(ages.length, (number) => ({ acceptedAt: runtime.now() - (ages[number - 1] ?? 0), to: [] })),
     ROOMY,
@@ -25,14 +25,16 @@ async function world(agesMs: readonly number[], { isFresh = true } = {}) {
       if (fact === 'retention.suspended') suspended.push(fields);
     },
   };
-  const retention = new Retention({ store, runtime, log, retentionMs: RETENTION_MS });
+  const make = () => new Retention({ store, runtime, log, retentionMs: RETENTION_MS });
+  let retention = make();
   const left = async () => (await store.list({ clientId: null, limit: 200 })).data.length;
   const run = async (work: () => Promise<void>) => {
+    retention = make();
     await retention.start();
     await work();
     await runtime.until(retention.stop());
   };
-  return { runtime, store, suspended, left, run, count: ages.length };
+  return { runtime, store, suspended, left, run, make, last: () => retention, count: ages.length };
 }
 
 test('what is older than the retention goes, in chunks; the rest stays, and goes when its time comes', async () => {
@@ -65,21 +67,124 @@ test('an event with an open delivery stays however old it is, until the delivery
 
 test.each([
   ['forward', 40 * DAY_MS],
-  ['back, then further forward', -40 * DAY_MS],
-])('while the wall clock is %s nothing goes; once it is back, what is old goes', async (_name, jumpMs) => {
+  ['back', -40 * DAY_MS],
+])('after the wall clock went %s nothing goes for a day, also once it is back', async (_name, jumpMs) => {
   const { runtime, suspended, left, run, count } = await world([7 * DAY_MS, 2 * DAY_MS]);
   await run(async () => {
     await runtime.advance(MINUTE_MS);
     runtime.jumpWallClock(jumpMs);
-    await runtime.advance(10 * MINUTE_MS);
-    const furtherMs = jumpMs < 0 ? -jumpMs + 40 * DAY_MS : 0;
-    runtime.jumpWallClock(furtherMs);
-    await runtime.advance(2 * DAY_MS);
+    await runtime.advance(DAY_MS - 10 * MINUTE_MS);
+    expect(await left()).toBe(count);
+    runtime.jumpWallClock(-jumpMs);
+    await runtime.advance(DAY_MS - MINUTE_MS);
+    expect(await left()).toBe(count);
+    expect(suspended).toMatchObject([{ movedMs: jumpMs }, { movedMs: -jumpMs }]);
+    await runtime.advance(3 * MINUTE_MS);
+    expect(await left()).toBe(2);
+  });
+});
+
+test('a clock that stays where it went is believed after a day', async () => {
+  const { runtime, left, run, count } = await world([DAY_MS]);
+  await run(async () => {
+    await runtime.advance(MINUTE_MS);
+    runtime.jumpWallClock(40 * DAY_MS);
+    await runtime.advance(DAY_MS);
+    expect(await left()).toBe(count);
+    await runtime.advance(2 * MINUTE_MS);
+    expect(await left()).toBe(0);
+  });
+});
+
+test('a restart does not make a clock right that jumped, whatever was accepted since', async () => {
+  const { runtime, store, left, run, count } = await world([DAY_MS]);
+  await run(async () => {
+    await runtime.advance(2 * MINUTE_MS);
+  });
+  runtime.jumpWallClock(40 * DAY_MS);
+  await store.accept([makeEvent({ eventId: uuid(60), acceptedAt: runtime.now(), to: [] })], ROOMY);
+  await run(async () => {
+    await runtime.advance(DAY_MS / 2);
+  });
+  expect(await left()).toBe(count + 1);
+  // The day that it takes goes on over a restart; what lies between is not counted.
+  await runtime.advance(DAY_MS / 4);
+  await run(async () => {
+    await runtime.advance(DAY_MS / 2 - 10 * MINUTE_MS);
+    expect(await left()).toBe(count + 1);
+    await runtime.advance(20 * MINUTE_MS);
+    expect(await left()).toBe(1);
+  });
+});
+
+test('after it stood still for more than a day nothing goes until it has run for a day', async () => {
+  const { runtime, store, suspended, left, run, count } = await world([RETENTION_MS - DAY_MS]);
+  await run(async () => {
+    await runtime.advance(MINUTE_MS);
+  });
+  await runtime.advance(6 * DAY_MS);
+  await run(async () => {
+    await runtime.advance(DAY_MS - MINUTE_MS);
     expect(await left()).toBe(count);
     expect(suspended).toHaveLength(1);
-    runtime.jumpWallClock(-jumpMs - furtherMs);
+    await runtime.advance(3 * MINUTE_MS);
+    expect(await left()).toBe(1);
+  });
+  expect(await store.clockMark()).toEqual({ seenAt: expect.any(Number), steadyMs: DAY_MS });
+});
+
+test('processes that share a store count the same day, not each its own', async () => {
+  const { runtime, store, left, run, count, make } = await world([RETENTION_MS]);
+  await store.markClock({ seenAt: runtime.now() - 3 * DAY_MS, steadyMs: DAY_MS });
+  const other = make();
+  await other.start();
+  await run(async () => {
+    await runtime.advance(DAY_MS - 10 * MINUTE_MS);
+    expect(await left()).toBe(count);
+    await runtime.advance(20 * MINUTE_MS);
+    expect(await left()).toBe(1);
+  });
+  await runtime.until(other.stop());
+});
+
+test('a mark that was written late, by a process that had not seen the jump, does not make the clock right', async () => {
+  const { runtime, store, left, run, count } = await world([DAY_MS]);
+  const late = { seenAt: runtime.now(), steadyMs: DAY_MS };
+  await store.markClock(late);
+  runtime.jumpWallClock(40 * DAY_MS);
+  await run(async () => {
+    await runtime.advance(1_000);
+    await store.markClock(late);
+    await runtime.advance(3 * MINUTE_MS);
+    expect(await left()).toBe(count);
+  });
+});
+
+test('a jump while the mark is being written is a jump', async () => {
+  const { runtime, store, left, run, count } = await world([DAY_MS]);
+  const markClock = store.markClock.bind(store);
+  jest.spyOn(store, 'markClock').mockImplementationOnce(async (mark) => {
+    runtime.jumpWallClock(40 * DAY_MS);
+    await markClock(mark);
+  });
+  await run(async () => {
+    await runtime.advance(3 * MINUTE_MS);
+    expect(await left()).toBe(count);
+  });
+});
+
+test('it says for how long nothing goes, and nothing while the clock is believed', async () => {
+  const { runtime, run, last } = await world([]);
+  await run(async () => {
+    expect(last().heldForMs).toBe(0);
     await runtime.advance(MINUTE_MS);
-    expect(await left()).toBe(2);
+    runtime.jumpWallClock(2 * DAY_MS);
+    await runtime.advance(MINUTE_MS);
+    expect(last().heldForMs).toBe(DAY_MS);
+    await runtime.advance(60 * MINUTE_MS);
+    expect(last().heldForMs).toBe(DAY_MS - 60 * MINUTE_MS);
+    await runtime.advance(DAY_MS);
+    expect(last().heldForMs).toBe(0);
   });
 });
 
@@ -90,17 +195,6 @@ test('a jump of less than a day is a clock that was put right', async () => {
     runtime.jumpWallClock(23 * 3_600_000);
     await runtime.advance(MINUTE_MS);
     expect(await left()).toBe(1);
-  });
-});
-
-test('after a start whose newest event is more than a day old nothing goes for a day: the clock may be wrong', async () => {
-  const { runtime, suspended, left, run, count } = await world([40 * DAY_MS, 39 * DAY_MS], { isFresh: false });
-  await run(async () => {
-    await runtime.advance(DAY_MS - MINUTE_MS);
-    expect(await left()).toBe(count);
-    expect(suspended).toMatchObject([{ ms: 39 * DAY_MS }]);
-    await runtime.advance(2 * MINUTE_MS);
-    expect(await left()).toBe(0);
   });
 });
 
