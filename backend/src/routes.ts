@@ -52,7 +52,13 @@ export function routes(controllers: Controllers): Route[] {
   const { auth, keys, metrics, events, ndjson, reading, stream, points, users, operation, docs } = controllers;
   return [
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
-    { method: 'post', path: '/auth/token', scope: 'public', body: readForm(BODY_BYTES), handler: auth.postToken },
+    {
+      method: 'post',
+      path: '/auth/token',
+      scope: 'public',
+      body: auth.tokenForm(readForm(BODY_BYTES)),
+      handler: auth.postToken,
+    },
     { method: 'get', path: '/.well-known/jwks.json', scope: 'public', handler: keys.get },
     { method: 'get', path: '/health', scope: 'public', isProbe: true, handler: operation.getHealth },
     { method: 'get', path: '/ready', scope: 'public', isProbe: true, handler: operation.getReady },

@@ -1,5 +1,5 @@
-import type { Request, Response } from 'express';
-import { AppError } from '../errors';
+import type { Request, RequestHandler, Response } from 'express';
+import { AppError, type ErrorCode } from '../errors';
 import type { AuthService } from '../services/auth/auth-service';
 import { TokenRequestError, readTokenRequest } from '../services/auth/token-request';
 import type { IssuedToken } from '../services/auth/token-service';
@@ -30,6 +30,18 @@ export class AuthController {
     });
   };
 
+  /** Reads the form of `postToken`; a faulty one is refused in the form of the protocol too. Its media type and its size are HTTP's own matter. */
+  readonly tokenForm =
+    (read: RequestHandler): RequestHandler =>
+    (request, response, next) => {
+      void read(request, response, (error?: unknown) => {
+        const isFault = error instanceof AppError && FORM_FAULTS.has(error.code);
+        if (!isFault) return next(error);
+        forbidStoring(response);
+        sendTokenError(response, new TokenRequestError('invalid_request', error.detail));
+      });
+    };
+
   readonly postToken = (request: Request, response: Response): void => {
     forbidStoring(response);
     try {
@@ -48,6 +60,8 @@ export class AuthController {
     }
   };
 }
+
+const FORM_FAULTS: ReadonlySet<ErrorCode> = new Set(['invalid_request', 'invalid_encoding'] as const);
 
 function tooManyFailures(retryAfterSeconds: number): AppError {
   return new AppError(

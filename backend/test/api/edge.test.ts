@@ -44,6 +44,24 @@ describe('tokens', () => {
     expect(refused.headers['www-authenticate']).toMatch(/^Bearer .*scope="events:write"/);
   });
 
+  test.each([
+    ['a field that is repeated', 'grant_type=client_credentials&grant_type=client_credentials'],
+    ['what is not UTF-8', Buffer.from([0x61, 0x3d, 0xff])],
+    ['no field at all', ''],
+  ])('POST /auth/token refuses %s in the form of RFC 6749', async (_what, body) => {
+    const response = await fetch(`${gateway.url}/auth/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body,
+    });
+    expect([response.status, response.headers.get('content-type')?.split(';')[0]]).toEqual([400, 'application/json']);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(await response.json()).toEqual({
+      error: 'invalid_request',
+      error_description: expect.any(String) as string,
+    });
+  });
+
   test.each([[{ clientId: 'nobody' }], [{ clientId: 'operator', clientSecret: 'wrong' }], [{ clientId: 'operator' }]])(
     'refuses %j',
     async (body) => {
