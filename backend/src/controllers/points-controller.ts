@@ -9,7 +9,8 @@ export class PointsController {
 
   readonly get = async (request: Request, response: Response): Promise<void> => {
     const userId = String(request.params['id']);
-    if (userId.length > 128) throw new AppError('not_found', 'No user has an id of more than 128 characters.');
+    if (Array.from(userId).length > 128)
+      throw new AppError('not_found', 'No user has an id of more than 128 characters.');
     response.json(await this.points.pointsOf(userId));
   };
 }

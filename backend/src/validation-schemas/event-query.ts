@@ -1,6 +1,8 @@
 import Joi from 'joi';
 
-import { AppError, type FieldError } from '../errors';
+import { AppError } from '../errors';
+import { toFieldErrors } from './event';
+import { text } from './text';
 
 /** What may stand in the query of a list of events. Times are read by the service. */
 export interface EventQueryInput {
@@ -13,8 +15,6 @@ export interface EventQueryInput {
   readonly limit: number;
   readonly cursor?: string;
 }
-
-const text = (max: number) => Joi.string().min(1).max(max);
 
 export const eventQuerySchema = Joi.object<EventQueryInput>({
   user_id: text(128),
@@ -45,10 +45,7 @@ export function readEventQuery(raw: object): EventQueryInput {
     error?: Joi.ValidationError;
     value: EventQueryInput;
   };
-  if (error === undefined) return value;
-  const errors: FieldError[] = error.details.map(({ path, message }) => ({
-    pointer: `/${path.join('/')}`,
-    detail: message,
-  }));
+  const errors = toFieldErrors(error);
+  if (errors.length === 0) return value;
   throw new AppError('validation_failed', 'The query has faults; each is named in errors.', { errors });
 }

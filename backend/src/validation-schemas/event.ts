@@ -3,6 +3,7 @@ import Joi from 'joi';
 import { AppError, type FieldError } from '../errors';
 import { ExactNumber } from '../types/exact-number';
 import type { EventInput } from '../types/event';
+import { text, trueFaults } from './text';
 
 /** What may enter as an event, field by field. The exact reading of money and time follows in services/events. */
 
@@ -55,8 +56,6 @@ const numberLike = (allowString: boolean) =>
     if (typeof value === 'number' || isExactNumber(value) || (allowString && typeof value === 'string')) return value;
     return helpers.message({ custom: allowString ? 'must be a number or a decimal string' : 'must be an integer' });
   });
-
-const text = (max: number) => Joi.string().min(1).max(max);
 
 export const eventSchema = Joi.object({
   event_id: Joi.string().max(64),
@@ -129,8 +128,8 @@ function toPointer(path: readonly (string | number)[]): string {
 }
 
 /** Joi's findings as the API tells them. */
-export function toFieldErrors(error: Joi.ValidationError): FieldError[] {
-  return error.details.map(({ path, message }) => ({ pointer: toPointer(path), detail: message }));
+export function toFieldErrors(error: Joi.ValidationError | undefined): FieldError[] {
+  return trueFaults(error).map(({ path, message }) => ({ pointer: toPointer(path), detail: message }));
 }
 
 const OPTIONS: Joi.ValidationOptions = {
@@ -167,8 +166,7 @@ export function readEvent(raw: unknown): EventInput {
     });
   }
   const { folded, errors } = foldSpellings(raw as Record<string, unknown>);
-  const { error } = isPlainlyValid(folded) ? {} : eventSchema.validate(folded, OPTIONS);
-  if (error) errors.push(...toFieldErrors(error));
+  if (!isPlainlyValid(folded)) errors.push(...toFieldErrors(eventSchema.validate(folded, OPTIONS).error));
   if (errors.length > 0)
     throw new AppError('validation_failed', 'The event has faults; each is named in errors.', { errors });
   return folded as unknown as EventInput;

@@ -3,6 +3,7 @@ import Joi from 'joi';
 import { AppError } from '../errors';
 import type { JsonObject } from '../types/event';
 import { exactProperties, toFieldErrors } from './event';
+import { text } from './text';
 
 /** What may enter by the routes of the older clients. */
 
@@ -26,7 +27,6 @@ const OPTIONS: Joi.ValidationOptions = {
   errors: { label: false, wrap: { label: false } },
 };
 const FIELDS_MAX = 64;
-const text = (max: number) => Joi.string().min(1).max(max);
 
 export interface TrackingInput {
   readonly user_id: string;
@@ -74,12 +74,10 @@ function validate(schema: Joi.ObjectSchema, raw: unknown): void {
   const isCrowded = typeof raw === 'object' && raw !== null && Object.keys(raw).length > FIELDS_MAX;
   const errors = isCrowded
     ? [{ pointer: '', detail: `must have at most ${String(FIELDS_MAX)} fields` }]
-    : toFieldErrorsOf(schema.validate(raw, OPTIONS).error);
+    : toFieldErrors(schema.validate(raw, OPTIONS).error);
   if (errors.length > 0)
     throw new AppError('validation_failed', 'The request has faults; each is named in errors.', { errors });
 }
-
-const toFieldErrorsOf = (error: Joi.ValidationError | undefined) => (error === undefined ? [] : toFieldErrors(error));
 
 export function readTracking(raw: unknown): TrackingInput {
   validate(trackingSchema, raw);
