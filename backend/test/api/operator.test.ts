@@ -206,7 +206,7 @@ describe('destinations', () => {
     const paused = await post('/destinations/adeventsx/pause', { reason: 'they are migrating' });
     expect(paused.status).toBe(200);
     const hold = { kind: 'operator', reason: 'they are migrating', actor: 'operator' };
-    expect(paused.body).toMatchObject({ name: 'adeventsx', hold });
+    expect(paused.body).toMatchObject({ name: 'adeventsx', hold, circuit: { state: 'OPEN', retryAt: null } });
     const calls = destination.calls.length;
     const { event_id: id } = (await gateway.post('/events', purchase())).body as { event_id: string };
 

@@ -247,9 +247,10 @@ describe('Circuit, told from outside', () => {
     expect(circuit.permits()).toBe(0);
     expect(circuit.acquire()).toBeNull();
     expect(circuit.heldFor).toBe('unauthorized');
+    expect(circuit.snapshot()).toMatchObject({ state: 'OPEN', retryAt: null });
+    circuit.release();
+    circuit.release();
     expect(circuit.snapshot()).toMatchObject({ state: 'CLOSED', retryAt: null });
-    circuit.release();
-    circuit.release();
     expect(circuit.heldFor).toBeNull();
     openIt();
     circuit.hold('operator');

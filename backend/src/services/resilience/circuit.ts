@@ -85,7 +85,7 @@ export class Circuit {
     this.pausedUntil = Math.max(this.pausedUntil, this.runtime.monotonic() + ms);
   }
 
-  /** No call starts until `release`; the state goes on underneath and stays visible. Holding again only changes the reason. */
+  /** No call starts until `release`; it shows as OPEN, while the state goes on underneath. Holding again only changes the reason. */
   hold(reason: string): void {
     const isNew = this.holdReason === null;
     this.holdReason = reason;
@@ -117,7 +117,8 @@ export class Circuit {
     const nextChangeAt = this.nextChangeAt();
     const monotonic = this.runtime.monotonic();
     return {
-      state: this.state,
+      // Whoever looks is told what calls meet; the state goes on underneath.
+      state: this.holdReason === null ? this.state : 'OPEN',
       failures: this.machine.failures(),
       lastFailure: lastFailure === null ? null : lastFailure.wall,
       sinceLastFailure: lastFailure === null ? null : Math.round(monotonic - lastFailure.monotonic),
