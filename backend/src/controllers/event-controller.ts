@@ -7,9 +7,9 @@ import type { Runtime } from '../interfaces/runtime';
 import type { Caller } from '../types/auth';
 import type { EventView } from '../types/delivery';
 import type { EventInput, EventKey } from '../types/event';
-import { readIdempotencyKey } from './idempotency-key';
+import { keyOfItem, readIdempotencyKey } from './idempotency-key';
+import { preferredWait } from './preferred-wait';
 
-const WAIT_MAX_SECONDS = 30;
 const BATCH_MAX_EVENTS = 1000;
 /** After this many events of a batch the event loop is given back, so that one large batch delays no other request. */
 const EVENTS_PER_TURN = 25;
@@ -53,6 +53,7 @@ export class EventController {
   readonly postBatch = async (request: Request, response: Response): Promise<void> => {
     const { clientId } = callerOf(response);
     const requestId = response.locals['requestId'] as string;
+    const idempotencyKey = readIdempotencyKey(request);
     const raw = readBatch(request.body);
     const pending: Promise<object>[] = [];
     const storeFailures: StoreUnavailableError[] = [];
@@ -60,7 +61,7 @@ export class EventController {
     for (const [index, item] of raw.entries()) {
       if (index > 0 && index % EVENTS_PER_TURN === 0) await this.parts.runtime.turn();
       pending.push(
-        this.acceptOne(clientId, item).then(
+        this.acceptOne(clientId, item, keyOfItem(idempotencyKey, index)).then(
           (standing) => {
             count[standing.isDuplicate ? 'duplicates' : 'accepted'] += 1;
             return { index, event_id: standing.eventId, status: standing.status, duplicate: standing.isDuplicate };
@@ -80,8 +81,8 @@ export class EventController {
     send(response, 207, { ...count, results });
   };
 
-  private async acceptOne(clientId: string, raw: unknown): Promise<Standing> {
-    return this.parts.events.accept(clientId, this.parts.readEvent(raw));
+  private async acceptOne(clientId: string, raw: unknown, idempotencyKey: string | undefined): Promise<Standing> {
+    return this.parts.events.accept(clientId, this.parts.readEvent(raw), idempotencyKey);
   }
 
   private async waitFor(key: EventKey, seconds: number, request: Request): Promise<EventView> {
@@ -100,14 +101,6 @@ export class EventController {
 
 function callerOf(response: Response): Caller {
   return response.locals['caller'] as Caller;
-}
-
-/** `Prefer: wait=N` in whole seconds (RFC 7240, section 4.3), capped; null without it. What cannot be understood is ignored, as the RFC asks. */
-function preferredWait(request: Request): number | null {
-  const header = request.headers['prefer'];
-  const text = Array.isArray(header) ? header.join(',') : (header ?? '');
-  const match = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])/i.exec(text);
-  return match ? Math.min(Number(match[1]), WAIT_MAX_SECONDS) : null;
 }
 
 function readBatch(body: unknown): unknown[] {

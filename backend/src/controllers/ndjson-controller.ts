@@ -7,6 +7,7 @@ import type { Runtime } from '../interfaces/runtime';
 import type { EventService } from '../services/events/event-service';
 import type { Caller } from '../types/auth';
 import type { EventInput } from '../types/event';
+import { keyOfItem, readIdempotencyKey } from './idempotency-key';
 
 const LINE_MAX_BYTES = 100 * 1024;
 /** A stream may be silent for this long. */
@@ -35,24 +36,27 @@ export class NdjsonController {
     const { events, runtime, readLine, readLines, toProblem, liftBodyDeadline } = this.parts;
     const { clientId } = response.locals['caller'] as Caller;
     const requestId = response.locals['requestId'] as string;
+    const idempotencyKey = readIdempotencyKey(request);
     liftBodyDeadline(request, IDLE_MS);
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson; charset=utf-8', 'Cache-Control': 'no-store' });
     response.flushHeaders();
     const results = new OrderedLines(response, () => runtime.turn());
 
-    const accept = async (line: Line): Promise<object> => {
+    const accept = async (line: Line, key: string | undefined): Promise<object> => {
       try {
         if (line.kind === 'too_long')
           throw new AppError('body_too_large', 'The line is longer than the 102400 bytes accepted here.');
-        const standing = await events.accept(clientId, readLine(line.bytes));
+        const standing = await events.accept(clientId, readLine(line.bytes), key);
         return { event_id: standing.eventId, status: standing.status, duplicate: standing.isDuplicate };
       } catch (error) {
         return { error: toProblem(error, requestId) };
       }
     };
+    let index = 0;
     try {
       for await (const line of readLines(request, LINE_MAX_BYTES)) {
-        results.add(accept(line));
+        results.add(accept(line, keyOfItem(idempotencyKey, index)));
+        index += 1;
         await results.fewerThan(WINDOW);
         if (response.destroyed) return;
       }

@@ -74,6 +74,10 @@ export const EVENT_OPERATIONS: Operations = {
     summary: 'Post up to 1000 events, or a stream of any number',
     description:
       'As JSON, up to 1000 events are answered together. With Content-Type: application/x-ndjson any number of lines is answered by a line each (200), streamed both ways.',
+    headers: {
+      'Idempotency-Key':
+        'Makes the event ids of the events without one, each by its place: 1 to 255 visible ASCII characters',
+    },
     body: {
       schema: {
         type: 'object',

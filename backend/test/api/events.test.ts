@@ -115,7 +115,20 @@ describe('POST /events', () => {
     expect(both.body).toMatchObject({ code: 'validation_failed', errors: [{ pointer: '/userId' }] });
   });
 
+  test('counts characters, not UTF-16 units: 128 emoji are 128', async () => {
+    const userId = '😀'.repeat(128);
+    const posted = await gateway.post('/events', purchase({ user_id: userId, campaign_id: userId }), {
+      Prefer: 'wait=10',
+    });
+    expect(posted.status).toBe(200);
+    const found = await gateway.get(`/events?user_id=${encodeURIComponent(userId)}`);
+    expect((found.body as { data: { user_id: string }[] }).data.map((event) => event.user_id)).toEqual([userId]);
+    expect((await gateway.get(`/users/${encodeURIComponent(userId)}/points`)).body).toMatchObject({ points: 10 });
+    expect((await gateway.get(`/events?user_id=${encodeURIComponent(`${userId}😀`)}`)).status).toBe(400);
+  });
+
   test.each<[string, Record<string, unknown>, string]>([
+    ['a user of 129 characters outside the basic plane', { user_id: '😀'.repeat(129) }, '/user_id'],
     ['a value of 1e13', { value: 1e13 }, '/value'],
     ['a negative value', { value: -1 }, '/value'],
     ['no value where the catalogue wants one', { value: undefined }, '/value'],
@@ -243,6 +256,26 @@ describe('POST /events/batch', () => {
     expect((await gateway.post('/events/batch', { events: [] })).status).toBe(400);
     expect((await gateway.post('/events/batch', { event: [] })).status).toBe(400);
   });
+});
+
+test('an Idempotency-Key makes the ids of a batch, so that it may be sent again', async () => {
+  const key = { 'Idempotency-Key': randomUUID() };
+  const named = purchase({ event_id: randomUUID() });
+  const events = [purchase(), purchase(), named];
+  interface Result {
+    readonly event_id?: string;
+    readonly error?: { readonly code: string };
+  }
+  const resultsOf = async (batch: object[], headers = key) =>
+    ((await gateway.post('/events/batch', { events: batch }, headers)).body as { results: Result[] }).results;
+  const ids = (await resultsOf(events)).map(({ event_id }) => event_id);
+  expect(new Set(ids).size).toBe(3);
+  expect(ids[2]).toBe(named['event_id']);
+  expect((await gateway.post('/events/batch', { events }, key)).body).toMatchObject({ accepted: 0, duplicates: 3 });
+  expect((await resultsOf([purchase({ value: 1 })]))[0]?.error?.code).toBe('idempotency_key_reused');
+  expect((await resultsOf([purchase()], { 'Idempotency-Key': randomUUID() }))[0]?.event_id).not.toBe(ids[0]);
+  const unreadable = await gateway.post('/events/batch', { events }, { 'Idempotency-Key': 'a b' });
+  expect(unreadable.status).toBe(400);
 });
 
 describe('reading back', () => {

@@ -19,10 +19,13 @@ beforeAll(async () => {
 
 afterAll(() => gateway.dispose());
 
-async function send(body: string | Buffer): Promise<{ status: number; type: string | null; results: Result[] }> {
+async function send(
+  body: string | Buffer,
+  more: Record<string, string> = {},
+): Promise<{ status: number; type: string | null; results: Result[] }> {
   const response = await fetch(`${gateway.url}/events/batch`, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${await gateway.token()}` },
+    headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${await gateway.token()}`, ...more },
     body,
   });
   const lines = (await response.text()).split('\n').filter((line) => line !== '');
@@ -44,6 +47,15 @@ test('a result line for each line, in order, whatever their number', async () =>
     JSON.stringify(purchase({ event_id: ids[0], event_time_epoch: undefined, event_time: undefined })),
   );
   expect(again.results[0]?.error?.code).toBe('validation_failed');
+});
+
+test('an Idempotency-Key makes the ids of the lines, so that the stream may be sent again', async () => {
+  const body = Array.from({ length: 3 }, () => JSON.stringify(purchase())).join('\n');
+  const key = { 'Idempotency-Key': randomUUID() };
+  const { results } = await send(body, key);
+  expect(new Set(results.map(({ event_id }) => event_id)).size).toBe(3);
+  expect((await send(body, key)).results).toEqual(results.map((result) => ({ ...result, duplicate: true })));
+  expect((await send(body, { 'Idempotency-Key': 'a b' })).status).toBe(400);
 });
 
 test('a bad line is told in its place and sinks no other', async () => {
