@@ -47,12 +47,7 @@ export abstract class HttpDestination implements Destination {
     return this.client.call({
       method: 'POST',
       url,
-      headers: {
-        'Content-Type': 'application/json',
-        Accept: 'application/json',
-        ...headers,
-        'X-Request-Id': requestId,
-      },
+      headers: { 'Content-Type': 'application/json', ...headers, 'X-Request-Id': requestId },
       body,
       signal,
     });

@@ -4,6 +4,8 @@ import https from 'node:https';
 
 import { type CreateAxiosDefaults, isAxiosError } from 'axios';
 
+import { httpAdapter } from './http-adapter';
+
 /** An answer larger than this is cut off and counts as unreadable. */
 const ANSWER_MAX_BYTES = 2 * 1024 * 1024;
 
@@ -23,18 +25,15 @@ export function destroyAgents({ httpAgent, httpsAgent }: UpstreamAgents): void {
   httpsAgent.destroy();
 }
 
-/** No redirect is followed, no proxy taken from the environment, at most 2 MiB are read, no status is judged, no byte is changed. */
+/** Sent by our own adapter, so that no redirect is followed and no proxy used; at most 2 MiB are read, no status is judged, no byte is changed. */
 export function axiosDefaults(agents: UpstreamAgents): CreateAxiosDefaults {
   return {
     ...agents,
-    adapter: 'http',
-    proxy: false,
-    maxRedirects: 0,
+    adapter: httpAdapter,
     maxContentLength: ANSWER_MAX_BYTES,
-    maxBodyLength: Infinity,
-    responseType: 'arraybuffer',
-    decompress: false,
     validateStatus: () => true,
+    // `identity`, since an answer could be small and its content huge: nobody here unpacks one.
+    headers: { Accept: 'application/json', 'Accept-Encoding': 'identity', 'User-Agent': 'sluice' },
     // The bytes that were stored are the bytes that are sent, and what arrives is read by us.
     transformRequest: (data: unknown) => data,
     transformResponse: (data: unknown) => data,

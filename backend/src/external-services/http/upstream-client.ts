@@ -48,8 +48,7 @@ export class UpstreamClient {
       const response = await this.axios.request<Buffer>({
         method,
         url,
-        // axios would ask for a compressed answer, which nobody here unpacks.
-        headers: { 'Accept-Encoding': 'identity', ...headers },
+        headers,
         data: body,
         signal,
         transport,

@@ -1,15 +1,10 @@
-import axios, {
-  AxiosError,
-  type AxiosInstance,
-  type AxiosResponse,
-  type InternalAxiosRequestConfig,
-  isAxiosError,
-} from 'axios';
+import axios, { AxiosError, type AxiosInstance, type InternalAxiosRequestConfig, isAxiosError } from 'axios';
 import axiosRetry from 'axios-retry';
 
 import type { Sent, SourcePolicy, SourceQuestion } from '../../interfaces/source-policy';
 import type { SourceAnswer, SourceCall } from '../../interfaces/user-sources';
 import { axiosDefaults, createAgents, destroyAgents, failureCode, type UpstreamAgents } from '../http/axios-defaults';
+import { httpAdapter } from '../http/http-adapter';
 
 /** Reads the body of a 2xx. Never throws. */
 export type ReadBody<T> = (body: Buffer) => Sent<T>;
@@ -18,8 +13,6 @@ export interface SourceClientOptions {
   readonly baseUrl: string;
   readonly maxSockets: number;
 }
-
-const httpAdapter = axios.getAdapter('http');
 
 /**
  * Asks a read source over HTTP. axios-retry runs the attempts by the rules of the policy; the adapter below it makes one attempt, which may
@@ -35,8 +28,6 @@ export class SourceClient {
       ...axiosDefaults(this.agents),
       baseURL: baseUrl,
       allowAbsoluteUrls: false,
-      // The one encoding that needs no decoder, since an answer could be small and its content huge.
-      headers: { Accept: 'application/json', 'Accept-Encoding': 'identity', 'User-Agent': 'sluice' },
     });
     axiosRetry(this.axios, { retries: 0, retryCondition: () => false });
   }
@@ -94,7 +85,7 @@ async function send<T>(
   readBody: ReadBody<T>,
 ): Promise<Sent<T>> {
   try {
-    const response = (await httpAdapter({ ...config, signal })) as AxiosResponse<Buffer>;
+    const response = await httpAdapter({ ...config, signal });
     const { status, headers } = response;
     if (status >= 200 && status < 300) return readBody(response.data);
     if (status === 404) return { kind: 'not_found' };
