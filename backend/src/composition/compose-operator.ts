@@ -21,8 +21,8 @@ export function createOperatorControllers(parts: OperatorParts): Pick<Controller
   const { worker } = parts;
   const { readBody, readFilterBody, readQuery } = schemas;
   const deadLetters = new DeadLetterService({ ...parts, nudge: (destination) => worker.nudge(destination) });
-  const { holds, duplicates } = worker;
-  const destinations = new DestinationService({ ...parts, circuits: () => worker.circuits(), holds, duplicates });
+  const { holds } = worker;
+  const destinations = new DestinationService({ ...parts, circuits: () => worker.circuits(), holds });
   return {
     deliveries: new DeliveryController(deadLetters, {
       query: (raw) => readQuery(schemas.deliveryQuerySchema, raw),

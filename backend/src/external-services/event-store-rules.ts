@@ -7,6 +7,9 @@ import type { DeliveryStatus, EventStatus } from '../types/event';
 /** A delivery that has used up this many attempts is buried; replaying it grants as many again. */
 export const DEFAULT_ATTEMPT_LIMIT = 1000;
 
+/** So many acts of operators are kept: years of a busy operator's, and a bound for what a program does in their name. */
+export const DEFAULT_ACTIONS_MAX = 100_000;
+
 /** An event has at most this many deliveries. It is part of the delivery ids stored: it never changes. */
 export const MAX_DELIVERIES_PER_EVENT = 100;
 

@@ -23,10 +23,17 @@ import type {
   EventView,
   Hold,
   OperatorAction,
+  PossibleDuplicateCount,
   StatusCount,
 } from '../types/delivery';
 import type { DeliveryStatus, EventKey, PointsCount } from '../types/event';
-import { assertStorable, DEFAULT_ATTEMPT_LIMIT, describeDeliveries, eventStatusOf } from './event-store-rules';
+import {
+  assertStorable,
+  DEFAULT_ACTIONS_MAX,
+  DEFAULT_ATTEMPT_LIMIT,
+  describeDeliveries,
+  eventStatusOf,
+} from './event-store-rules';
 import {
   countByStatus,
   deliveriesOf,
@@ -39,6 +46,7 @@ import {
 } from './memory-store-reads';
 import type { MemoryStoreState, StoredDelivery } from './memory-store-state';
 import {
+  addAction,
   afterSettlement,
   changeDelivery,
   copyState,
@@ -56,7 +64,7 @@ export class MemoryEventStore implements EventStore {
   private state = emptyState();
   private isClosed = false;
 
-  constructor(private readonly options: { readonly attemptLimit?: number } = {}) {}
+  constructor(private readonly options: { readonly attemptLimit?: number; readonly actionsMax?: number } = {}) {}
 
   /** Everything stored at this moment; later changes do not touch it. */
   snapshot(): MemoryStoreState {
@@ -88,12 +96,10 @@ export class MemoryEventStore implements EventStore {
     const others = queue
       .filter((delivery) => !due.includes(delivery) && (mayTakeReplays || !delivery.isReplay))
       .map(({ dueAt }) => dueAt ?? 0);
-    const expiredLeases = due.filter(({ status }) => status === 'delivering').length;
     const taken = due.map((delivery) => this.takeOne(state, delivery, now, now + leaseMs));
     return {
       claimed: taken.flatMap(({ claimed }) => claimed ?? []),
       buried: taken.flatMap(({ buried }) => buried ?? []),
-      expiredLeases,
       nextDueAt: others.length === 0 ? null : Math.min(...others),
     };
   }
@@ -161,6 +167,11 @@ export class MemoryEventStore implements EventStore {
     return countByStatus(this.open());
   }
 
+  async possibleDuplicates(): Promise<PossibleDuplicateCount[]> {
+    const keyOf = ({ destination, reason }: PossibleDuplicateCount) => `${destination}\n${reason}`;
+    return [...this.open().possibleDuplicates.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  }
+
   async holds(): Promise<Hold[]> {
     return [...this.open().holds.values()].sort((a, b) => (a.destination < b.destination ? -1 : 1));
   }
@@ -169,7 +180,7 @@ export class MemoryEventStore implements EventStore {
     const state = this.open();
     if (hold === null) state.holds.delete(destination);
     else state.holds.set(destination, { ...hold, destination });
-    state.actions.push(action);
+    this.addAction(state, action);
   }
 
   async actions(limit: number): Promise<OperatorAction[]> {
@@ -177,7 +188,7 @@ export class MemoryEventStore implements EventStore {
   }
 
   async recordAction(action: OperatorAction): Promise<void> {
-    this.open().actions.push(action);
+    this.addAction(this.open(), action);
   }
 
   async prune({ acceptedBefore, limit }: PruneCommand): Promise<number> {
@@ -215,6 +226,10 @@ export class MemoryEventStore implements EventStore {
   private open(): MemoryStoreState {
     if (this.isClosed) throw new StoreUnavailableError('the store is closed', false);
     return this.state;
+  }
+
+  private addAction(state: MemoryStoreState, action: OperatorAction): void {
+    addAction(state, action, this.options.actionsMax ?? DEFAULT_ACTIONS_MAX);
   }
 
   private acceptOne(state: MemoryStoreState, newEvent: NewEvent, backlogMax: number): AcceptResult {

@@ -1,5 +1,5 @@
 import type { ClockMark, NewEvent, Settlement } from '../interfaces/event-store';
-import type { AttemptRecord, DeadReason, Hold, OperatorAction } from '../types/delivery';
+import type { AttemptRecord, DeadReason, Hold, OperatorAction, PossibleDuplicateCount } from '../types/delivery';
 import type { AcceptedEvent, DeliveryStatus } from '../types/event';
 import { MAX_DELIVERIES_PER_EVENT } from './event-store-rules';
 
@@ -55,6 +55,8 @@ export interface MemoryStoreState {
   readonly holds: Map<string, Hold>;
   readonly actions: OperatorAction[];
   clockMark: ClockMark | null;
+  /** By destination and reason. */
+  readonly possibleDuplicates: Map<string, PossibleDuplicateCount>;
   probes: number;
 }
 
@@ -70,6 +72,7 @@ export function emptyState(): MemoryStoreState {
     holds: new Map(),
     actions: [],
     clockMark: null,
+    possibleDuplicates: new Map(),
     probes: 0,
   };
 }
@@ -86,6 +89,7 @@ export function copyState(state: MemoryStoreState): MemoryStoreState {
     points: new Map(state.points),
     holds: new Map(state.holds),
     actions: [...state.actions],
+    possibleDuplicates: new Map(state.possibleDuplicates),
   };
 }
 
@@ -126,6 +130,19 @@ export function changeDelivery(
   addToTally(state, changed.destination, changed.status, 1);
   if (changed.dueAt === null) state.openIds.delete(delivery.id);
   else state.openIds.add(delivery.id);
+  const { destination } = delivery;
+  for (const { possibleDuplicate: reason } of changed.records.slice(delivery.records.length)) {
+    if (reason === null) continue;
+    const key = JSON.stringify([destination, reason]);
+    const count = (state.possibleDuplicates.get(key)?.count ?? 0) + 1;
+    state.possibleDuplicates.set(key, { destination, reason, count });
+  }
+}
+
+/** The oldest make room. */
+export function addAction({ actions }: MemoryStoreState, action: OperatorAction, actionsMax: number): void {
+  actions.push(action);
+  actions.splice(0, actions.length - actionsMax);
 }
 
 /** The event goes with its deliveries; what it counted for its user stays. */

@@ -9,6 +9,7 @@ import type {
   Hold,
   NewDelivery,
   OperatorAction,
+  PossibleDuplicateCount,
   StatusCount,
 } from '../types/delivery';
 
@@ -48,8 +49,6 @@ export interface ClaimResult {
   readonly claimed: readonly ClaimedDelivery[];
   /** Deliveries buried by this call because their attempt limit was used up. */
   readonly buried: readonly { readonly eventId: string; readonly clientId: string; readonly deliveryId: number }[];
-  /** How many of the claimed and buried had been taken by an attempt whose lease ran out: possible duplicates. */
-  readonly expiredLeases: number;
   /** When the next open delivery of this destination that was not claimed falls due; null when there is none. Replays count only within `replayLimit`. */
   readonly nextDueAt: number | null;
 }
@@ -201,10 +200,12 @@ export interface EventStore {
   /** What this user has done, by event name. Cost is in the number of names, not of events. */
   points(userId: string): Promise<PointsCount[]>;
   countByStatus(): Promise<StatusCount[]>;
+  /** By destination and reason; counted with each attempt that is recorded so, and kept when its event goes. */
+  possibleDuplicates(): Promise<PossibleDuplicateCount[]>;
   holds(): Promise<Hold[]>;
   /** Sets the destination's hold, or clears it with null; recorded as the actor's action. */
   setHold(destination: string, hold: Hold | null, action: OperatorAction): Promise<void>;
-  /** Newest first. */
+  /** Newest first. The oldest make room: a store keeps the last 100 000. */
   actions(limit: number): Promise<OperatorAction[]>;
   recordAction(action: OperatorAction): Promise<void>;
   /**

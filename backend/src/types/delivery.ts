@@ -123,6 +123,13 @@ export interface OperatorAction {
   readonly detail: string;
 }
 
+/** How often, since the store was made, a destination may have processed an attempt that is not recorded as delivered, for one reason. */
+export interface PossibleDuplicateCount {
+  readonly destination: string;
+  readonly reason: PossibleDuplicateReason;
+  readonly count: number;
+}
+
 /** How many deliveries of a destination stand in each status. */
 export interface StatusCount {
   readonly destination: string;

@@ -210,9 +210,15 @@ describe('destinations', () => {
     const calls = destination.calls.length;
     const { event_id: id } = (await gateway.post('/events', purchase())).body as { event_id: string };
 
+    const before = (await get('/destinations')).body.data as [{ possible_duplicates: { operator_replay: number } }];
     await gateway.stop();
     await gateway.start();
-    expect((await get('/destinations')).body.data).toMatchObject([{ hold }]);
+    const { possible_duplicates: duplicates } = before[0];
+    expect(duplicates.operator_replay).toBeGreaterThan(0);
+    expect((await get('/destinations')).body.data).toMatchObject([{ hold, possible_duplicates: duplicates }]);
+    const metrics = (await get('/metrics')).text.split('\n');
+    const series = 'sluice_possible_duplicates_total{destination="adeventsx",reason="operator_replay"}';
+    expect(metrics).toContain(`${series} ${String(duplicates.operator_replay)}`);
     expect((await get('/deliveries?status=pending')).body.data[0]).toMatchObject({ event_id: id, attempts: 0 });
     expect(destination.calls).toHaveLength(calls);
 

@@ -1,5 +1,5 @@
 /* eslint-disable jest/no-export -- a part of the suite that every store runs; it is no test file by itself */
-import type { EventStore } from '../../src/interfaces/event-store';
+import type { EventStore, Settlement } from '../../src/interfaces/event-store';
 import {
   claim,
   claimOne,
@@ -106,7 +106,7 @@ function describeClaiming(open: OpenStore): void {
   it('takes what is due at this very millisecond, and nothing that is due at the next', async () => {
     const store = await open();
     await store.accept([makeEvent({ dueAt: 1000 })], ROOMY);
-    expect(await claim(store, { now: 999 })).toEqual({ claimed: [], buried: [], expiredLeases: 0, nextDueAt: 1000 });
+    expect(await claim(store, { now: 999 })).toEqual({ claimed: [], buried: [], nextDueAt: 1000 });
     expect(idsOf(await claim(store, { now: 1000 }))).toEqual([uuid(1)]);
   });
 
@@ -116,13 +116,13 @@ function describeClaiming(open: OpenStore): void {
     expect(await claim(store, { destination: 'none' })).toEqual({
       claimed: [],
       buried: [],
-      expiredLeases: 0,
+
       nextDueAt: null,
     });
     expect(await claim(store, { destination: 'crm', limit: 0 })).toEqual({
       claimed: [],
       buried: [],
-      expiredLeases: 0,
+
       nextDueAt: 0,
     });
     expect(await claim(store, { destination: 'crm' })).toMatchObject({ claimed: [{ destination: 'crm' }] });
@@ -166,12 +166,28 @@ function describeReplayLimit(open: OpenStore): void {
 }
 
 function describeLeases(open: OpenStore): void {
-  it('counts the leases that ran out among what it takes', async () => {
+  it('counts possible duplicates by destination and reason: leases that ran out, and what a settlement says', async () => {
     const store = await open();
     await store.accept(makeEvents(3), ROOMY);
-    const taken = await claim(store, { now: 0, limit: 2 });
-    expect(taken.expiredLeases).toBe(0);
-    expect(await claim(store, { now: LEASE_MS })).toMatchObject({ claimed: { length: 3 }, expiredLeases: 2 });
+    await store.accept([makeEvent({ eventId: uuid(9), to: ['crm'] })], ROOMY);
+    await claim(store, { now: 0, limit: 2 });
+    expect(await store.possibleDuplicates()).toEqual([]);
+    const { claimed } = await claim(store, { now: LEASE_MS });
+    expect(claimed).toHaveLength(3);
+    const late = (settlement: Settlement): Settlement => ({
+      ...settlement,
+      record: settlement.record && { ...settlement.record, possibleDuplicate: 'answer_late' },
+    });
+    const settlements = claimed.map((taken) => late(retryable(taken)));
+    await store.settle(settlements);
+    // A settlement behind its fence is not recorded, and not counted.
+    expect(await store.settle(settlements)).toEqual(['stale', 'stale', 'stale']);
+    await store.settle([late(delivered(await claimOne(store, 0, 'crm')))]);
+    expect(await store.possibleDuplicates()).toEqual([
+      { destination: 'ads', reason: 'answer_late', count: 3 },
+      { destination: 'ads', reason: 'lease_expired', count: 2 },
+      { destination: 'crm', reason: 'answer_late', count: 1 },
+    ]);
   });
 
   it('gives a delivery to one holder until the lease ends, then records the attempt as lost', async () => {
@@ -222,14 +238,14 @@ function describeAttemptLimit(open: OpenStore): void {
     expect(await claim(store)).toEqual({
       claimed: [],
       buried: [{ eventId: uuid(1), clientId: 'client-a', deliveryId }],
-      expiredLeases: 0,
+
       nextDueAt: null,
     });
     expect(await store.find(KEY)).toMatchObject({
       status: 'dead',
       deliveries: [{ status: 'dead', deadReason: 'attempts_exhausted', attempts: 2, nextAttemptAt: null }],
     });
-    expect(await claim(store)).toEqual({ claimed: [], buried: [], expiredLeases: 0, nextDueAt: null });
+    expect(await claim(store)).toEqual({ claimed: [], buried: [], nextDueAt: null });
   });
 
   it('buries one whose last lease ran out, with the lost attempt on record', async () => {
@@ -281,7 +297,7 @@ function describeSettling(open: OpenStore): void {
     expect(await claim(store, { now: Number.MAX_SAFE_INTEGER })).toEqual({
       claimed: [],
       buried: [],
-      expiredLeases: 0,
+
       nextDueAt: null,
     });
   });

@@ -154,4 +154,14 @@ function describeHolds(open: OpenStore): void {
     ]);
     expect(await store.actions(10)).toHaveLength(3);
   });
+
+  it('keeps so many acts and no more: the oldest make room', async () => {
+    const store = await open({ actionsMax: 3 });
+    await makeDelivery(store, 'dead');
+    for (let at = 1; at <= 4; at += 1) await store.recordAction({ ...action, at });
+    expect((await store.actions(10)).map(({ at }) => at)).toEqual([4, 3, 2]);
+    await store.setHold('ads', null, { ...action, at: 5 });
+    await store.discard({ deliveryIds: [100], at: 6, actor: 'operator', reason: 'r' });
+    expect((await store.actions(10)).map(({ at }) => at)).toEqual([6, 5, 4]);
+  });
 }

@@ -104,6 +104,7 @@ async function everythingIn(store: EventStore): Promise<unknown> {
     deliveries: await store.listDeliveries({ limit: 1000 }),
     points: [await store.points('u1'), await store.points('u2')],
     counts: await store.countByStatus(),
+    possibleDuplicates: await store.possibleDuplicates(),
     actions: await store.actions(1000),
   };
 }

@@ -127,6 +127,27 @@ describe('migrations', () => {
     expect(await store.clockMark()).toEqual({ seenAt: 5, steadyMs: 86_400_000 });
   });
 
+  it('count the possible duplicates of a store that has not counted them', async () => {
+    const path = newPath();
+    const names = ['0001-event-store.sql', '0002-clock-mark.sql'];
+    const before = names.map((name) => [name, readFileSync(join(shippedMigrations(), name), 'utf8')]);
+    await withConnection(path, (run, read) => {
+      run(folderOf(Object.fromEntries(before)));
+      for (const [id, destination] of ['ads', 'crm'].entries()) {
+        read(`INSERT INTO deliveries (id, destination, status, attempts, attempt_limit, tries, is_replay, delivered_at, checksum, payload)
+          VALUES (${id}, '${destination}', 'delivered', 3, 9, 3, 0, 1, zeroblob(32), x'')`);
+        for (const [number, reason] of ['answer_lost', 'answer_lost', null].entries()) {
+          read(`INSERT INTO attempts (delivery_id, number, started_at, duration_ms, outcome, possible_duplicate)
+            VALUES (${id}, ${number + 1}, 0, 0, 'retryable', ${reason === null ? 'NULL' : `'${reason}'`})`);
+        }
+      }
+    });
+    expect(await (await openStore({ path })).possibleDuplicates()).toEqual([
+      { destination: 'ads', reason: 'answer_lost', count: 2 },
+      { destination: 'crm', reason: 'answer_lost', count: 2 },
+    ]);
+  });
+
   it('refuse a database that a newer version of the program has opened', async () => {
     const path = newPath();
     const shipped = shippedMigrations();

@@ -4,7 +4,10 @@ import type { AttemptRecord, ClaimedDelivery, DeadReason } from '../../src/types
 import type { AcceptedEvent } from '../../src/types/event';
 
 /** Opens an empty store. What it took from the machine is given back by the test file, after each test. */
-export type OpenStore = (options?: { readonly attemptLimit?: number }) => Promise<EventStore>;
+export type OpenStore = (options?: {
+  readonly attemptLimit?: number;
+  readonly actionsMax?: number;
+}) => Promise<EventStore>;
 
 /** Events, settlements and small walks through a store, with every field that a test does not name filled in. */
 

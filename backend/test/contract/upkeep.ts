@@ -75,6 +75,7 @@ export function describeUpkeep(open: OpenStore, openUnchecked: OpenStore): void 
         () => store.discard({ ...command, reason: 'r' }),
         () => store.points('user-1'),
         () => store.countByStatus(),
+        () => store.possibleDuplicates(),
         () => store.holds(),
         () => store.setHold('ads', null, action),
         () => store.actions(1),
@@ -110,6 +111,16 @@ function describePruning(open: OpenStore): void {
     expect(await store.countByStatus()).toEqual([]);
     // The id is free again: what may still come with it is too old to be accepted.
     expect(await acceptKinds(store, [makeEvent({ content: 'other' })])).toEqual(['inserted']);
+  });
+
+  it('keeps the count of possible duplicates of what it took', async () => {
+    const store = await open();
+    await store.accept([makeEvent()], ROOMY);
+    const settlement = delivered(await claimOne(store));
+    const record = settlement.record && { ...settlement.record, possibleDuplicate: 'operator_replay' as const };
+    await store.settle([{ ...settlement, record }]);
+    expect(await store.prune({ acceptedBefore: LATER, limit: 10 })).toBe(1);
+    expect(await store.possibleDuplicates()).toEqual([{ destination: 'ads', reason: 'operator_replay', count: 1 }]);
   });
 
   it('keeps the points of what it took', async () => {

@@ -23,6 +23,7 @@ import type {
   EventView,
   Hold,
   OperatorAction,
+  PossibleDuplicateCount,
   StatusCount,
 } from '../../src/types/delivery';
 import type { EventKey, PointsCount } from '../../src/types/event';
@@ -102,6 +103,10 @@ export class SimulatedStore implements EventStore {
 
   countByStatus(): Promise<StatusCount[]> {
     return this.read(() => this.memory.countByStatus());
+  }
+
+  possibleDuplicates(): Promise<PossibleDuplicateCount[]> {
+    return this.read(() => this.memory.possibleDuplicates());
   }
 
   holds(): Promise<Hold[]> {

@@ -1,5 +1,5 @@
 import type { ClaimRequest, ClaimResult, Settlement, SettleResult } from '../../interfaces/event-store';
-import type { AttemptRecord, ClaimedDelivery } from '../../types/delivery';
+import type { AttemptRecord, ClaimedDelivery, PossibleDuplicateCount } from '../../types/delivery';
 import { toBuffer } from './rows';
 import type { SqliteConnection } from './sqlite-connection';
 import type { SqlValue, Statement } from './sqlite-driver';
@@ -62,6 +62,10 @@ const INSERT_ATTEMPT = `
   INSERT INTO attempts (delivery_id, number, started_at, duration_ms, outcome, http_status, error, excerpt, possible_duplicate)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
+const COUNT_POSSIBLE_DUPLICATE = `
+  INSERT INTO possible_duplicates (destination, reason, count) VALUES (?, ?, 1)
+  ON CONFLICT (destination, reason) DO UPDATE SET count = count + 1`;
+
 /** Taking deliveries and recording how their attempts ended. */
 export class DeliveryVerbs {
   private readonly selectDue: Statement<DueRow>;
@@ -70,6 +74,8 @@ export class DeliveryVerbs {
   private readonly bury: Statement;
   private readonly settleOne: Statement<{ destination: string }>;
   private readonly insertAttempt: Statement;
+  private readonly countPossibleDuplicate: Statement;
+  private readonly selectPossibleDuplicates: Statement<PossibleDuplicateCount>;
 
   constructor(
     private readonly connection: SqliteConnection,
@@ -81,6 +87,10 @@ export class DeliveryVerbs {
     this.bury = connection.prepare(BURY);
     this.settleOne = connection.prepare(SETTLE);
     this.insertAttempt = connection.prepare(INSERT_ATTEMPT);
+    this.countPossibleDuplicate = connection.prepare(COUNT_POSSIBLE_DUPLICATE);
+    this.selectPossibleDuplicates = connection.prepare(
+      'SELECT destination, reason, count FROM possible_duplicates ORDER BY destination, reason',
+    );
   }
 
   claimDue(request: ClaimRequest): ClaimResult {
@@ -88,7 +98,7 @@ export class DeliveryVerbs {
     const takesReplays = (request.replayLimit ?? request.limit) > 0 || request.limit <= 0;
     const nextDueAt = this.connection.read(() => this.nextDueAt(request.destination, 0, takesReplays ? 0 : null));
     if (nextDueAt === null || nextDueAt > request.now || request.limit <= 0) {
-      return { claimed: [], buried: [], expiredLeases: 0, nextDueAt };
+      return { claimed: [], buried: [], nextDueAt };
     }
     return this.connection.write(() => this.claim(request));
   }
@@ -102,6 +112,10 @@ export class DeliveryVerbs {
     });
   }
 
+  possibleDuplicates(): PossibleDuplicateCount[] {
+    return this.connection.read(() => this.selectPossibleDuplicates.all().map((row) => ({ ...row })));
+  }
+
   private claim({ destination, limit, replayLimit = limit, now, leaseMs }: ClaimRequest): ClaimResult {
     const live = this.selectDue.all(destination, LIVE, now, limit);
     const replayRoom = Math.max(0, Math.min(replayLimit, limit - live.length));
@@ -112,7 +126,7 @@ export class DeliveryVerbs {
     const buried: DueRow[] = [];
     const deltas = new TallyDeltas();
     for (const row of [...live, ...replayed]) {
-      if (row.status === 'delivering') this.recordLostAttempt(row);
+      if (row.status === 'delivering') this.recordLostAttempt(row, destination);
       if (row.attempts >= row.attempt_limit) {
         this.bury.run(row.id);
         buried.push(row);
@@ -127,7 +141,6 @@ export class DeliveryVerbs {
     return {
       claimed,
       buried: buried.map((row) => ({ eventId: row.event_id, clientId: row.client_id, deliveryId: row.id })),
-      expiredLeases: [...live, ...replayed].filter(({ status }) => status === 'delivering').length,
       nextDueAt,
     };
   }
@@ -142,9 +155,9 @@ export class DeliveryVerbs {
   }
 
   /** The process that held this delivery never said how its attempt ended. Its lease is all we know of the duration. */
-  private recordLostAttempt(row: DueRow): void {
+  private recordLostAttempt(row: DueRow, destination: string): void {
     const startedAt = row.claimed_at ?? row.due_at;
-    this.recordAttempt(row.id, {
+    this.recordAttempt(row.id, destination, {
       number: row.attempts,
       startedAt,
       durationMs: row.due_at - startedAt,
@@ -167,12 +180,12 @@ export class DeliveryVerbs {
       attempt,
     );
     if (moved === undefined) return 'stale';
-    if (record !== null) this.recordAttempt(deliveryId, { ...record, number: attempt });
+    if (record !== null) this.recordAttempt(deliveryId, moved.destination, { ...record, number: attempt });
     deltas.move(moved.destination, 'delivering', next.status);
     return 'applied';
   }
 
-  private recordAttempt(deliveryId: number, record: AttemptRecord): void {
+  private recordAttempt(deliveryId: number, destination: string, record: AttemptRecord): void {
     this.insertAttempt.run(
       deliveryId,
       record.number,
@@ -184,6 +197,7 @@ export class DeliveryVerbs {
       record.excerpt,
       record.possibleDuplicate,
     );
+    if (record.possibleDuplicate !== null) this.countPossibleDuplicate.run(destination, record.possibleDuplicate);
   }
 }
 

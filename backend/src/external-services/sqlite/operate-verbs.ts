@@ -27,11 +27,12 @@ export class OperateVerbs {
   private readonly deleteHold: Statement;
   private readonly selectActions: Statement<OperatorAction>;
   private readonly insertAction: Statement;
+  private readonly deleteActionsUpTo: Statement;
 
   constructor(
     private readonly connection: SqliteConnection,
     private readonly tallies: Tallies,
-    private readonly attemptLimit: number,
+    private readonly limits: { readonly attemptLimit: number; readonly actionsMax: number },
   ) {
     this.selectStanding = connection.prepare('SELECT destination, status FROM deliveries WHERE id = ?');
     this.replayOne = connection.prepare(REPLAY);
@@ -47,11 +48,14 @@ export class OperateVerbs {
     this.insertAction = connection.prepare(
       'INSERT INTO operator_actions (at, actor, action, detail) VALUES (?, ?, ?, ?)',
     );
+    this.deleteActionsUpTo = connection.prepare('DELETE FROM operator_actions WHERE id <= ?');
   }
 
   replay({ deliveryIds, at, from, actor }: ReplayCommand): number {
     return this.connection.write(() => {
-      const moved = this.moveAll(deliveryIds, from, 'pending', (id) => this.replayOne.run(at, this.attemptLimit, id));
+      const moved = this.moveAll(deliveryIds, from, 'pending', (id) =>
+        this.replayOne.run(at, this.limits.attemptLimit, id),
+      );
       if (moved.length > 0) this.insertActionRow({ at, actor, action: 'replay', detail: describeDeliveries(moved) });
       return moved.length;
     });
@@ -107,6 +111,7 @@ export class OperateVerbs {
   }
 
   private insertActionRow({ at, actor, action, detail }: OperatorAction): void {
-    this.insertAction.run(at, actor, action, detail);
+    const { lastInsertRowid } = this.insertAction.run(at, actor, action, detail);
+    this.deleteActionsUpTo.run(Number(lastInsertRowid) - this.limits.actionsMax);
   }
 }

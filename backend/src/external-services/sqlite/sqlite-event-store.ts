@@ -18,9 +18,17 @@ import type {
 } from '../../interfaces/event-store';
 import type { Log } from '../../interfaces/log';
 import type { Runtime } from '../../interfaces/runtime';
-import type { AttemptView, DeliveryView, EventView, Hold, OperatorAction, StatusCount } from '../../types/delivery';
+import type {
+  AttemptView,
+  DeliveryView,
+  EventView,
+  Hold,
+  OperatorAction,
+  PossibleDuplicateCount,
+  StatusCount,
+} from '../../types/delivery';
 import type { EventKey, PointsCount } from '../../types/event';
-import { DEFAULT_ATTEMPT_LIMIT } from '../event-store-rules';
+import { DEFAULT_ACTIONS_MAX, DEFAULT_ATTEMPT_LIMIT } from '../event-store-rules';
 import { AcceptVerb } from './accept-verb';
 import { DeliveryVerbs } from './delivery-verbs';
 import { ListDeliveries } from './list-deliveries';
@@ -45,6 +53,8 @@ export interface SqliteStoreOptions {
   readonly migrationsDir?: string;
   /** A delivery that has used up this many attempts is buried. */
   readonly attemptLimit?: number;
+  /** So many acts of operators are kept, the newest. */
+  readonly actionsMax?: number;
   /** For how long a call may wait (and block) for another process's transaction. */
   readonly busyTimeoutMs?: number;
   /** About how many rows a page of a list may look at before it is cut. */
@@ -98,7 +108,8 @@ export class SqliteEventStore implements EventStore {
     this.reading = new ReadVerbs(connection);
     this.listingEvents = new ListEvents(connection, this.reading, listWalkRows);
     this.listingDeliveries = new ListDeliveries(connection, this.reading, listWalkRows);
-    this.operating = new OperateVerbs(connection, this.tallies, attemptLimit);
+    const actionsMax = options.actionsMax ?? DEFAULT_ACTIONS_MAX;
+    this.operating = new OperateVerbs(connection, this.tallies, { attemptLimit, actionsMax });
     this.upkeep = new UpkeepVerbs(connection, this.tallies);
   }
 
@@ -144,6 +155,10 @@ export class SqliteEventStore implements EventStore {
 
   async countByStatus(): Promise<StatusCount[]> {
     return this.tallies.counts();
+  }
+
+  async possibleDuplicates(): Promise<PossibleDuplicateCount[]> {
+    return this.delivering.possibleDuplicates();
   }
 
   async holds(): Promise<Hold[]> {

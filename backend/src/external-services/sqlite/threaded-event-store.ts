@@ -82,6 +82,7 @@ class ThreadedEventStore implements EventStore {
   readonly discard = this.verb('discard');
   readonly points = this.verb('points');
   readonly countByStatus = this.verb('countByStatus');
+  readonly possibleDuplicates = this.verb('possibleDuplicates');
   readonly holds = this.verb('holds');
   readonly setHold = this.verb('setHold');
   readonly actions = this.verb('actions');

@@ -11,7 +11,6 @@ import { attemptDeliveries, passOver } from './attempt';
 import { groupForCalls } from './grouping';
 import type { OutcomeRecorder } from './outcome-recorder';
 import { Pace } from './pace';
-import type { PossibleDuplicates } from './possible-duplicates';
 import type { RetrySchedule } from './schedule';
 
 export interface DeliverySettings {
@@ -27,7 +26,6 @@ export interface DeliveryLaneParts {
   readonly circuit: Circuit;
   readonly store: EventStore;
   readonly outcomes: OutcomeRecorder;
-  readonly duplicates: PossibleDuplicates;
   readonly runtime: Runtime;
   readonly feed: EventFeed;
   readonly log: Log;
@@ -130,13 +128,12 @@ export class DeliveryLane implements Startable {
 
   /** Null when the store could not say; it is asked again after a pause. */
   private async claim(limit: number): Promise<ClaimResult | null> {
-    const { store, destination, runtime, settings, log, duplicates } = this.parts;
+    const { store, destination, runtime, settings, log } = this.parts;
     try {
       const { name } = destination;
       const replayLimit = this.replayRoom();
       const now = runtime.now();
       const result = await store.claimDue({ destination: name, limit, replayLimit, now, leaseMs: settings.leaseMs });
-      if (result.expiredLeases > 0) duplicates.add(name, 'lease_expired', result.expiredLeases);
       for (const { eventId, clientId } of result.buried) this.publishDead(eventId, clientId, 'attempts_exhausted');
       return result;
     } catch (error) {
@@ -216,7 +213,6 @@ export class DeliveryLane implements Startable {
     const { eventId, clientId, destination } = delivery;
     const common = { at, eventId, clientId, destination, status: next.status, record };
     const deadReason = next.status === 'dead' ? next.reason : null;
-    if (record?.possibleDuplicate) this.parts.duplicates.add(destination, record.possibleDuplicate);
     if (record !== null) this.parts.feed.publish({ ...common, fact: 'attempted', deadReason });
     if (next.status !== 'pending') this.parts.feed.publish({ ...common, fact: next.status, deadReason });
   }

@@ -8,7 +8,6 @@ import { Circuit, type CircuitSnapshot } from '../resilience/circuit';
 import { DeliveryLane, type DeliverySettings } from './delivery-lane';
 import { DestinationHolds } from './destination-holds';
 import { OutcomeRecorder } from './outcome-recorder';
-import { PossibleDuplicates } from './possible-duplicates';
 
 export interface DeliveryWorkerParts {
   /** At first; `replace` changes them. */
@@ -38,7 +37,6 @@ export class DeliveryWorker implements Startable {
   private readonly retiring = new Set<DeliveryLane>();
   /** Which destinations are paused or gone. */
   readonly holds: DestinationHolds;
-  readonly duplicates = new PossibleDuplicates();
   private readonly outcomes: OutcomeRecorder;
   private isRunning = false;
   private stopListening: () => void = () => undefined;
@@ -104,8 +102,8 @@ export class DeliveryWorker implements Startable {
       ...destination.contract.circuit,
     });
     this.holds.adopt(destination.name, circuit);
-    const { outcomes, duplicates } = this;
-    const lane = new DeliveryLane({ ...this.parts, destination, circuit, outcomes, duplicates });
+    const { outcomes } = this;
+    const lane = new DeliveryLane({ ...this.parts, destination, circuit, outcomes });
     return { destination, circuit, lane };
   }
 

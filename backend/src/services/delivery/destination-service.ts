@@ -6,7 +6,6 @@ import type { Hold, OperatorAction } from '../../types/delivery';
 import type { DeliveryStatus } from '../../types/event';
 import type { CircuitSnapshot } from '../resilience/circuit';
 import type { DestinationHolds } from './destination-holds';
-import type { PossibleDuplicates } from './possible-duplicates';
 
 export interface DestinationServiceParts {
   readonly store: EventStore;
@@ -14,7 +13,6 @@ export interface DestinationServiceParts {
   readonly destinations: () => readonly Destination[];
   readonly circuits: () => Readonly<Record<string, CircuitSnapshot>>;
   readonly holds: DestinationHolds;
-  readonly duplicates: PossibleDuplicates;
 }
 
 /** A destination as operators see it. What is no longer configured but still has deliveries or a hold has no `destination`. */
@@ -24,7 +22,7 @@ export interface DestinationStanding {
   readonly circuit: CircuitSnapshot | null;
   readonly hold: Hold | null;
   readonly deliveries: Readonly<Record<DeliveryStatus, number>>;
-  /** By reason, since this process started. */
+  /** By reason, since the store was made. */
   readonly possibleDuplicates: Readonly<Record<string, number>>;
 }
 
@@ -37,12 +35,16 @@ export class DestinationService {
   constructor(private readonly parts: DestinationServiceParts) {}
 
   async list(): Promise<DestinationStanding[]> {
-    const { store, destinations, circuits, holds, duplicates } = this.parts;
+    const { store, destinations, circuits, holds } = this.parts;
     const configured = new Map(destinations().map((destination) => [destination.name, destination]));
     const counts = new Map<string, Record<DeliveryStatus, number>>();
     for (const { destination, status, count } of await store.countByStatus()) {
       const known = counts.get(destination) ?? { ...NONE };
       counts.set(destination, { ...known, [status]: count });
+    }
+    const duplicates = new Map<string, Record<string, number>>();
+    for (const { destination, reason, count } of await store.possibleDuplicates()) {
+      duplicates.set(destination, { ...duplicates.get(destination), [reason]: count });
     }
     const names = [...new Set([...configured.keys(), ...counts.keys()])];
     return names.map((name) => ({
@@ -51,7 +53,7 @@ export class DestinationService {
       circuit: circuits()[name] ?? null,
       hold: holds.of(name),
       deliveries: counts.get(name) ?? NONE,
-      possibleDuplicates: duplicates.of(name),
+      possibleDuplicates: duplicates.get(name) ?? {},
     }));
   }
 

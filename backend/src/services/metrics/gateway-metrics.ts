@@ -20,16 +20,12 @@ export interface MetricsMoment {
 }
 
 /**
- * What the gateway counts of itself. Counters are of this process and begin at 0 with it; the deliveries by status are the store's, of all
- * time: every delivery is in one of them, so what was accepted is what is delivered, dead, discarded or open (pending, delivering).
+ * What the gateway counts of itself. Counters are of this process and begin at 0 with it; the deliveries by status and the possible
+ * duplicates are the store's, of all time, the same from every process: every delivery is in one of them, so what was accepted is what is delivered, dead, discarded or open (pending, delivering).
  */
 export class GatewayMetrics {
   private readonly events = new Counter('sluice_events_total', 'Events posted, by what became of them.');
   private readonly attempts = new Counter('sluice_attempts_total', 'Attempts recorded, by outcome.');
-  private readonly duplicates = new Counter(
-    'sluice_possible_duplicates_total',
-    'Attempts that the destination may have processed although they are not recorded as delivered, by reason.',
-  );
   private readonly commits = new Histogram('sluice_commit_seconds', 'From asking the store to its fsync.', SECONDS);
   private readonly requests = new Histogram('sluice_request_seconds', 'Requests by route and status.', SECONDS);
 
@@ -41,7 +37,6 @@ export class GatewayMetrics {
       if (fact.fact !== 'attempted' || fact.record === null) return;
       const { destination, record } = fact;
       this.attempts.add({ destination, outcome: record.outcome });
-      if (record.possibleDuplicate !== null) this.duplicates.add({ destination, reason: record.possibleDuplicate });
     });
   }
 
@@ -56,7 +51,8 @@ export class GatewayMetrics {
 
   /** All of them in the text form of Prometheus. Without the store's part while the store does not answer. */
   async text({ circuits, eventLoopDelaySeconds, residentBytes }: MetricsMoment): Promise<string> {
-    const deliveries = await this.store.countByStatus().catch(() => null);
+    const stored = await Promise.all([this.store.countByStatus(), this.store.possibleDuplicates()]).catch(() => null);
+    const [deliveries, duplicates] = stored ?? [[], []];
     const gauge = (name: string, help: string, value: number) =>
       seriesText(name, 'gauge', help, [{ labels: {}, value }]);
     const parts = [
@@ -65,11 +61,16 @@ export class GatewayMetrics {
         'sluice_deliveries',
         'gauge',
         'Deliveries in the store, by destination and status.',
-        (deliveries ?? []).map(({ destination, status, count }) => ({ labels: { destination, status }, value: count })),
+        deliveries.map(({ destination, status, count }) => ({ labels: { destination, status }, value: count })),
       ),
-      gauge('sluice_store_up', '1 while the store answers.', deliveries === null ? 0 : 1),
+      gauge('sluice_store_up', '1 while the store answers.', stored === null ? 0 : 1),
       this.attempts.text(),
-      this.duplicates.text(),
+      seriesText(
+        'sluice_possible_duplicates_total',
+        'counter',
+        'Attempts that the destination may have processed although they are not recorded as delivered, by reason.',
+        duplicates.map(({ destination, reason, count }) => ({ labels: { destination, reason }, value: count })),
+      ),
       this.commits.text(),
       seriesText(
         'sluice_circuit_state',
