@@ -66,7 +66,7 @@ export function routes(controllers: Controllers): Route[] {
     { method: 'get', path: '/docs', scope: 'public', handler: docs.getPage },
     { method: 'get', path: '/docs/style.css', scope: 'public', handler: docs.getStyle },
     { method: 'get', path: '/metrics', scope: 'ops:read', isProbe: true, handler: metrics.get },
-    { method: 'get', path: '/version', scope: 'public', handler: operation.getVersion },
+    { method: 'get', path: '/version', scope: 'public', handler: operation.getVersion, successor: '/health' },
     { method: 'post', path: '/events', scope: 'events:write', body: readJson(BODY_BYTES), handler: events.post },
     {
       method: 'post',

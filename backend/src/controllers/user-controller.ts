@@ -10,6 +10,8 @@ import type { BatchRequest } from '../types/user';
 import { whileWaited } from './while-waited';
 
 const NDJSON = 'application/x-ndjson';
+/** The one that is answered, with and without its charset. */
+const NDJSON_TYPES = [NDJSON, `${NDJSON};charset=utf-8`];
 
 export interface UserControllerParts {
   /** Null without USER_API_URL. */
@@ -47,7 +49,7 @@ export class UserController {
   };
 
   readonly postBatchInfo = (request: Request, response: Response): Promise<void> => {
-    const isStreamed = request.accepts(['application/json', NDJSON]) === NDJSON;
+    const isStreamed = NDJSON_TYPES.includes(request.accepts(['application/json', ...NDJSON_TYPES]) || '');
     const batchRequest = this.parts.readBatchInfo(request.body, isStreamed);
     const batch = this.batch();
     return whileWaited(response, async (caller) => {

@@ -20,7 +20,8 @@ afterAll(async () => {
 const isDeprecated = (headers: Record<string, unknown>) =>
   expect([headers['deprecation'], headers['link']]).toEqual([
     expect.stringMatching(/^@\d+$/),
-    expect.stringMatching(/^<\/.+>; rel="successor-version"$/),
+    // Only what a link may hold (RFC 3986).
+    expect.stringMatching(/^<\/[\w\-/%.]+>; rel="successor-version"$/),
   ]);
 
 describe('event tracking', () => {
@@ -89,6 +90,14 @@ describe('event tracking', () => {
       isDeprecated(Object.fromEntries(response.headers));
     }
   });
+});
+
+test('the link to the successor names the user who was asked about', async () => {
+  const linkOf = async (path: string) => (await gateway.get(path)).headers['link'] as unknown;
+  expect(await linkOf('/v1/users/events?user_id=a%20b')).toBe('</users/a%20b/points>; rel="successor-version"');
+  expect(await linkOf('/v1/users/events')).toBe('</users/%7Bid%7D/points>; rel="successor-version"');
+  expect(await linkOf('/getEventsByUserId/1')).toBe('</events/user/1>; rel="successor-version"');
+  expect(await linkOf('/version')).toBe('</health>; rel="successor-version"');
 });
 
 describe('event management', () => {

@@ -256,6 +256,19 @@ describe('POST /users/batch-info', () => {
     expect(calls('profile')).toBe(0);
   });
 
+  it.each([
+    ['application/x-ndjson; charset=utf-8', 'application/x-ndjson'],
+    ['application/x-ndjson, application/json', 'application/x-ndjson'],
+    ['application/json;q=0.1, application/x-ndjson', 'application/x-ndjson'],
+    ['application/json, application/x-ndjson', 'application/json'],
+    ['*/*', 'application/json'],
+    ['text/html', 'application/json'],
+  ])('asked for %s answers with %s', async (accept, type) => {
+    await startWith();
+    const { headers } = await batch([], {}, { Accept: accept });
+    expect(headers['content-type']).toBe(`${type}; charset=utf-8`);
+  });
+
   it('takes every character that an id may have', async () => {
     await startWith({ ...calm, syntheticUsers: true });
     const id = `A-z_0.9${'x'.repeat(57)}`;
