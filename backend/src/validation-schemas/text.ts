@@ -4,7 +4,7 @@ import Joi from 'joi';
 export const text = (max: number): Joi.StringSchema => Joi.string().min(1).max(max);
 
 /** Whether the text has at most so many characters: code points, as JSON Schema counts them, so that an emoji is one. */
-export function hasAtMost(max: number, value: string): boolean {
+function hasAtMost(max: number, value: string): boolean {
   if (value.length <= max) return true;
   return value.length <= 2 * max && Array.from(value).length <= max;
 }
