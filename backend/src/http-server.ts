@@ -29,6 +29,15 @@ interface TlsPair {
  */
 const GRACE_MS = 300;
 
+/**
+ * For so long before the port is closed requests are taken, but not begun: the event loop then has little more to do than to take
+ * connections, so that hardly one waits in the kernel's queue, where the end of the port would reset it.
+ */
+const HUSH_MS = 60;
+
+/** How long connections stay open for their last request when no new ones are taken any more. */
+const LAST_REQUEST_MS = 200;
+
 /** Open connections, in all and from one address: who opens more is cut off, the others are not. */
 const SOCKETS_MAX = 10_000;
 const SOCKETS_PER_ADDRESS_MAX = 2_500;
@@ -53,6 +62,8 @@ export class HttpServer {
   private readonly open = new Set<ServerResponse>();
   private readonly socketsOf = new Map<string, number>();
   private isStopping = false;
+  /** Requests that begin once the port is closed. */
+  private hushed: (() => void)[] | null = null;
 
   constructor(
     listener: RequestListener,
@@ -62,7 +73,8 @@ export class HttpServer {
       if (this.isStopping) response.setHeader('Connection', 'close');
       this.open.add(response);
       response.once('close', () => this.open.delete(response));
-      listener(request, response);
+      if (this.hushed === null) listener(request, response);
+      else this.hushed.push(() => listener(request, response));
     };
     this.server =
       options.tls === null
@@ -118,9 +130,15 @@ export class HttpServer {
     const cancelAll = runtime.after(stopTimeoutMs, () => this.server.closeAllConnections());
     // Still listening, so that whoever balances the load reads "not ready" and nobody is refused before that.
     await runtime.sleep(Math.min(GRACE_MS, stopTimeoutMs));
-    // Right after what has arrived was taken: a connection that still waited to be accepted would be reset.
+    const begins: (() => void)[] = [];
+    this.hushed = begins;
+    await runtime.sleep(Math.min(HUSH_MS, stopTimeoutMs));
     await runtime.turn();
     const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(this.server, () => resolve()));
+    this.hushed = null;
+    for (const begin of begins) begin();
+    // A connection that was taken last may not have brought its request yet, and would be reset if it were closed as idle.
+    await Promise.race([closed, runtime.sleep(Math.min(LAST_REQUEST_MS, stopTimeoutMs))]);
     this.server.closeIdleConnections();
     await closed;
     cancelAll();
