@@ -135,6 +135,8 @@ describe('event management', () => {
       colour: string;
     }[];
     expect(received.map(({ id }) => id).sort()).toEqual([...ids].sort());
+    // Five succeed, ten fail, by count: no fewer calls bring fifteen events through.
+    expect(upstreams.addEvents()).toMatchObject({ calls: 35, accepted: 15, refused: 20 });
     expect(received.map(({ name }) => name).sort()).toEqual([...names].sort());
     expect(new Set(received.map(({ userId, colour }) => `${userId} ${colour}`))).toEqual(new Set(['1 red']));
   }, 60_000);

@@ -22,6 +22,8 @@ export interface DeliveryWorkerParts {
 
 /** A busy destination that fails at random is not a broken one: only a longer run of failures opens its circuit. */
 const CIRCUIT_FAILURES_IN_A_ROW = 10;
+/** One call in so long burdens nobody, and a destination that works again does not wait longer for its events. */
+const COOLDOWN_MAX_MS = 15_000;
 
 /** What stands for one destination as it is defined now. */
 interface Post {
@@ -97,7 +99,7 @@ export class DeliveryWorker implements Startable {
     const { runtime, circuitCooldownMs } = this.parts;
     const circuit = new Circuit(runtime, {
       cooldownMs: circuitCooldownMs,
-      maxCooldownMs: Math.max(60_000, circuitCooldownMs),
+      maxCooldownMs: Math.max(COOLDOWN_MAX_MS, circuitCooldownMs),
       failuresInARow: CIRCUIT_FAILURES_IN_A_ROW,
       ...destination.contract.circuit,
     });

@@ -49,6 +49,7 @@ const failuresToDoubt = 10;
 
 /** Somebody waits for the answer: after a moment of weakness the source is probed soon, and ever later only while it stays down. */
 const firstCooldownMaxMs = 1_000;
+const cooldownMaxMs = 15_000;
 
 const cancelled: Sent<never> = { kind: 'failed', code: 'cancelled', isRetryable: false, retryAfter: null };
 
@@ -91,7 +92,7 @@ export class ParallelRetryPolicy implements SourcePolicy {
     this.circuit = new Circuit(runtime, {
       ...circuitRules,
       cooldownMs: Math.min(circuitCooldownMs, firstCooldownMaxMs),
-      maxCooldownMs: Math.max(60_000, circuitCooldownMs),
+      maxCooldownMs: Math.max(cooldownMaxMs, circuitCooldownMs),
     });
   }
 
