@@ -78,7 +78,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   const files = await SettingsFiles.read(config, runtime);
   const { catalogue, clients, destinations, keys } = files;
 
-  const store = await openStore(config, parts);
+  const store = await openStore(config, parts, runtime);
   started.push(() => store.close());
 
   let reloading = Promise.resolve();

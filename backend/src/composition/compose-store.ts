@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import type { Config } from '../config';
+import { distrustProbeAfterFailure } from '../external-services/distrust-probe';
 import { guardAgainstFailedFsync } from '../external-services/fsync-guard';
 import { openThreadedEventStore } from '../external-services/sqlite/threaded-event-store';
 import type { EventStore } from '../interfaces/event-store';
@@ -16,10 +17,12 @@ export interface StoreParts {
 }
 
 /** Opens the store that the settings name; a failed fsync ends the process. */
-export async function openStore(config: Config, { log, onFatal, openStore: open }: StoreParts): Promise<EventStore> {
+export async function openStore(config: Config, parts: StoreParts, runtime: Runtime): Promise<EventStore> {
+  const { log, onFatal, openStore: open } = parts;
   const migrationsDir = join(config.migrationsFolder, 'sqlite');
   const openNamed = () => openThreadedEventStore({ path: config.store.path, migrationsDir, log });
-  return guardAgainstFailedFsync(await (open ?? openNamed)(), onFatal);
+  const store = await (open ?? openNamed)();
+  return distrustProbeAfterFailure(guardAgainstFailedFsync(store, onFatal), runtime);
 }
 
 /** What keeps the store from growing for ever. */

@@ -56,7 +56,7 @@ export class EventController {
     const idempotencyKey = readIdempotencyKey(request);
     const raw = readBatch(request.body);
     const pending: Promise<object>[] = [];
-    const storeFailures: StoreUnavailableError[] = [];
+    const ourFailures: Error[] = [];
     const count = { accepted: 0, duplicates: 0, rejected: 0 };
     for (const [index, item] of raw.entries()) {
       if (index > 0 && index % EVENTS_PER_TURN === 0) await this.parts.runtime.turn();
@@ -68,7 +68,7 @@ export class EventController {
           },
           (error: unknown) => {
             count.rejected += 1;
-            if (error instanceof StoreUnavailableError) storeFailures.push(error);
+            if (isOurs(error)) ourFailures.push(error);
             return { index, error: this.parts.toProblem(error, requestId) };
           },
         ),
@@ -76,8 +76,8 @@ export class EventController {
     }
     const results = await Promise.all(pending);
     // Nothing of it was taken, for a reason of ours: that is one answer, not a thousand.
-    const [storeFailure] = storeFailures;
-    if (storeFailure !== undefined && count.rejected === raw.length) throw storeFailure;
+    const [ourFailure] = ourFailures;
+    if (ourFailure !== undefined && count.rejected === raw.length) throw ourFailure;
     send(response, 207, { ...count, results });
   };
 
@@ -97,6 +97,11 @@ export class EventController {
       request.socket.off('close', onClose);
     }
   }
+}
+
+/** Whether the same event would be taken later. */
+function isOurs(error: unknown): error is Error {
+  return error instanceof StoreUnavailableError || (error instanceof AppError && error.code === 'backlog_full');
 }
 
 function callerOf(response: Response): Caller {
