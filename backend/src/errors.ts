@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'duplicate_event'
   | 'body_too_large'
   | 'batch_too_large'
+  | 'expectation_failed'
   | 'headers_too_large'
   | 'request_timeout'
   | 'unsupported_media_type'

@@ -4,6 +4,7 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 
 import type { Runtime } from './interfaces/runtime';
 import { answerProtocolError } from './middleware/answer-protocol-error';
+import { holdBody, limitRest } from './middleware/rest-of-body';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -72,7 +73,10 @@ export class HttpServer {
     const answer: RequestListener = (request, response) => {
       if (this.isStopping) response.setHeader('Connection', 'close');
       this.open.add(response);
-      response.once('close', () => this.open.delete(response));
+      response.once('close', () => {
+        this.open.delete(response);
+        if (!request.complete) limitRest(request);
+      });
       if (this.hushed === null) listener(request, response);
       else this.hushed.push(() => listener(request, response));
     };
@@ -83,6 +87,13 @@ export class HttpServer {
     this.server.maxConnections = SOCKETS_MAX;
     this.server.on('connection', (socket: Socket) => this.countSocket(socket));
     this.server.on('clientError', answerProtocolError);
+    // Left to itself node would answer these: at once, without a body, or by closing.
+    this.server.on('checkContinue', (request, response) => {
+      holdBody(request, response);
+      answer(request, response);
+    });
+    this.server.on('checkExpectation', answer);
+    this.server.on('connect', (_request, socket) => answerProtocolError(new Error('this is no proxy'), socket));
   }
 
   /** Requests that are not answered yet. */

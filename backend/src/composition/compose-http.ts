@@ -18,6 +18,7 @@ import { authenticate } from '../middleware/authenticate';
 import { liftBodyDeadline } from '../middleware/body-deadline';
 import { toAppError, toProblem } from '../middleware/handle-error';
 import { limitRequests, type RequestLimiting } from '../middleware/limit-requests';
+import { openBody } from '../middleware/read-body';
 import { readLines } from '../middleware/read-lines';
 import { decodeUtf8, parseStrictJson } from '../middleware/strict-json';
 import { buildDocument } from '../openapi/document';
@@ -76,6 +77,7 @@ export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpSer
       events,
       runtime,
       readLine: (bytes) => readEvent(parseStrictJson(decodeUtf8(bytes))),
+      openBody,
       readLines,
       toProblem: problemOf,
       liftBodyDeadline,

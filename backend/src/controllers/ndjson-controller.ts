@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-
 import type { Request, Response } from 'express';
 
 import { AppError } from '../errors';
@@ -22,7 +20,9 @@ export interface NdjsonControllerParts {
   readonly runtime: Runtime;
   /** Reads one line; throws AppError for what is wrong with it. */
   readonly readLine: (bytes: Buffer) => EventInput;
-  readonly readLines: (stream: Readable, maxBytes: number) => AsyncIterable<Line>;
+  /** The bytes of the body without its content coding; throws AppError where the headers are wrong, or later where the coding is. */
+  readonly openBody: (request: Request, response: Response) => AsyncIterable<Buffer>;
+  readonly readLines: (stream: AsyncIterable<Buffer>, maxBytes: number) => AsyncIterable<Line>;
   readonly toProblem: (error: unknown, requestId: string) => object;
   /** Takes the limit on the time of a whole body away, and sets one on its silence. */
   readonly liftBodyDeadline: (request: Request, idleMs: number) => void;
@@ -33,10 +33,11 @@ export class NdjsonController {
   constructor(private readonly parts: NdjsonControllerParts) {}
 
   readonly post = async (request: Request, response: Response): Promise<void> => {
-    const { events, runtime, readLine, readLines, toProblem, liftBodyDeadline } = this.parts;
+    const { events, runtime, readLine, openBody, readLines, toProblem, liftBodyDeadline } = this.parts;
     const { clientId } = response.locals['caller'] as Caller;
     const requestId = response.locals['requestId'] as string;
     const idempotencyKey = readIdempotencyKey(request);
+    const body = openBody(request, response);
     liftBodyDeadline(request, IDLE_MS);
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson; charset=utf-8', 'Cache-Control': 'no-store' });
     response.flushHeaders();
@@ -54,7 +55,7 @@ export class NdjsonController {
     };
     let index = 0;
     try {
-      for await (const line of readLines(request, LINE_MAX_BYTES)) {
+      for await (const line of readLines(body, LINE_MAX_BYTES)) {
         results.add(accept(line, keyOfItem(idempotencyKey, index)));
         index += 1;
         await results.fewerThan(WINDOW);
@@ -63,6 +64,13 @@ export class NdjsonController {
       await results.fewerThan(1);
       response.end();
     } catch (error) {
+      if (error instanceof AppError && !response.destroyed) {
+        // What came before the fault was taken; where it is says the index.
+        results.add(Promise.resolve({ error: toProblem(error, requestId) }));
+        await results.fewerThan(1);
+        response.end();
+        return;
+      }
       // The client went away or fell silent: what was taken is taken, and there is nobody to tell.
       if (!request.complete || response.destroyed) response.destroy();
       else throw error;

@@ -19,7 +19,7 @@ export function bodyDeadline(limitMs: number): RequestHandler {
     const timer = setTimeout(() => {
       if (request.complete) return;
       if (response.headersSent) response.destroy();
-      else next(new AppError('request_timeout', `The body was not here within ${String(limitMs / 1000)} s.`));
+      else next(tooLate(limitMs));
     }, limitMs);
     const lift = (): void => clearTimeout(timer);
     // The limit alone is no reason for a process to go on.
@@ -31,6 +31,11 @@ export function bodyDeadline(limitMs: number): RequestHandler {
     next();
   };
 }
+
+const tooLate = (limitMs: number) =>
+  new AppError('request_timeout', `The body was not here within ${String(limitMs / 1000)} s.`, {
+    headers: { Connection: 'close' },
+  });
 
 /** For a body that is read as it comes: it may take as long as it keeps coming, and ends after `idleMs` of silence. */
 export function liftBodyDeadline(request: Request, idleMs: number): void {

@@ -3,6 +3,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { AppError, type ErrorCode } from '../errors';
 import { StoreUnavailableError } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
+import { endEarly } from './rest-of-body';
 
 /** The one table that knows the HTTP status and the title of a code. */
 const PROBLEMS: Readonly<Record<ErrorCode, readonly [status: number, title: string]>> = {
@@ -27,6 +28,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   unsupported_encoding: [415, 'Unsupported content encoding'],
   idempotency_key_reused: [422, 'Idempotency key reused'],
   rate_limited: [429, 'Rate limited'],
+  expectation_failed: [417, 'Expectation failed'],
   headers_too_large: [431, 'Headers too large'],
   internal_error: [500, 'Internal error'],
   upstream_failed: [502, 'Upstream failed'],
@@ -37,6 +39,9 @@ const PROBLEMS: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   upstream_unavailable: [503, 'Upstream unavailable'],
   upstream_timeout: [504, 'Upstream timeout'],
 };
+
+/** Refusals of a process or client that has too much open: nothing more is held open for them. */
+const TOO_MUCH: ReadonlySet<ErrorCode> = new Set(['overloaded', 'rate_limited', 'request_timeout']);
 
 /** An error as RFC 9457 writes it. */
 export interface Problem {
@@ -99,9 +104,7 @@ export function handleError(log: Log) {
     for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
     const retryAfter = error.retryAfterSeconds ?? (problem.status === 429 || problem.status === 503 ? 1 : undefined);
     if (retryAfter !== undefined) response.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfter))));
-    // A body that was not read to its end would be taken for the next request.
-    if (!request.complete) response.setHeader('Connection', 'close');
     response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
-    response.end(JSON.stringify(problem));
+    endEarly(request, response, JSON.stringify(problem), TOO_MUCH.has(error.code));
   };
 }

@@ -1,21 +1,31 @@
+import type { Transform } from 'node:stream';
 import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import { brotliDecompress, createBrotliDecompress, createGunzip, createInflate, gunzip, inflate } from 'node:zlib';
 
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 
 import { AppError } from '../errors';
+import { inviteBody } from './rest-of-body';
 import { decodeUtf8, parseStrictJson } from './strict-json';
 
 /** The strict readers of a request's body: one media type, UTF-8, a size limit, and nothing that JSON leaves to taste. */
 
 type Decompress = (bytes: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>;
 
+/** How to undo a content coding: of a body that is held whole, and of one that is read as it comes. */
+interface Coding {
+  readonly whole: Decompress;
+  readonly stream: () => Transform;
+}
+
+const gzip: Coding = { whole: promisify(gunzip), stream: createGunzip };
+
 /** The content codings of RFC 9110, section 8.4.1, and Brotli (RFC 7932). */
-const DECOMPRESS: Readonly<Record<string, Decompress | undefined>> = {
-  gzip: promisify(gunzip),
-  'x-gzip': promisify(gunzip),
-  deflate: promisify(inflate),
-  br: promisify(brotliDecompress),
+const CODINGS: Readonly<Record<string, Coding | undefined>> = {
+  gzip,
+  'x-gzip': gzip,
+  deflate: { whole: promisify(inflate), stream: createInflate },
+  br: { whole: promisify(brotliDecompress), stream: createBrotliDecompress },
 };
 
 /** So many bytes of unfinished bodies are held at a time, over all requests. */
@@ -25,12 +35,16 @@ let heldBytes = 0;
 const tooLarge = (limitBytes: number) =>
   new AppError('body_too_large', `The body is larger than the ${String(limitBytes)} bytes accepted here.`);
 
+/** Refuses a body that says itself that it is too large, before any of it is asked for. */
+function requireRoom(request: Request, limitBytes: number): void {
+  const declared = request.headers['content-length'];
+  if (declared !== undefined && Number(declared) > limitBytes) throw tooLarge(limitBytes);
+}
+
 /** Collects the whole body, refusing it as soon as it is known to be larger than `limitBytes`. */
 function collect(request: Request, limitBytes: number): Promise<Buffer> {
   let size = 0;
   const collected = new Promise<Buffer>((resolve, reject) => {
-    const declared = request.headers['content-length'];
-    if (declared !== undefined && Number(declared) > limitBytes) return reject(tooLarge(limitBytes));
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
@@ -38,7 +52,8 @@ function collect(request: Request, limitBytes: number): Promise<Buffer> {
       const isFull = heldBytes > HELD_BYTES_MAX;
       if (size > limitBytes || isFull) {
         request.removeAllListeners('data');
-        request.pause();
+        // From here on it is dropped.
+        request.resume();
         return reject(isFull ? new AppError('overloaded', 'Too many bodies are on their way.') : tooLarge(limitBytes));
       }
       chunks.push(chunk);
@@ -50,13 +65,16 @@ function collect(request: Request, limitBytes: number): Promise<Buffer> {
   return collected.finally(() => (heldBytes -= size));
 }
 
+const miscoded = (cause: unknown) =>
+  new AppError('invalid_encoding', 'The body is not what its Content-Encoding says.', { cause });
+
 /** Undoes the content coding, never to more than `limitBytes`, whatever the body claims to hold. */
 async function decompressed(bytes: Buffer, decompress: Decompress, limitBytes: number): Promise<Buffer> {
   try {
     return await decompress(bytes, { maxOutputLength: limitBytes });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limitBytes);
-    throw new AppError('invalid_encoding', 'The body is not what its Content-Encoding says.', { cause: error });
+    throw miscoded(error);
   }
 }
 
@@ -74,18 +92,22 @@ function requireMediaType(request: Request, expected: string): void {
     const detail = `Send the body with Content-Type: ${expected}${given === null ? '' : `, not ${given.slice(0, 100)}`}.`;
     throw new AppError('unsupported_media_type', detail, { headers: { 'Accept-Post': expected } });
   }
+  requireUtf8(request);
+}
+
+function requireUtf8(request: Request): void {
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1];
   if (charset !== undefined && charset.toLowerCase() !== 'utf-8') {
     throw new AppError('unsupported_media_type', `The charset is ${charset.slice(0, 40)}; only UTF-8 is read.`);
   }
 }
 
-/** How to undo the content coding of the body; null where there is none. */
-function decompressOf(request: Request): Decompress | null {
+/** The content coding of the body; null where there is none. */
+function codingOf(request: Request): Coding | null {
   const encoding = request.headers['content-encoding']?.trim().toLowerCase();
   if (encoding === undefined || encoding === 'identity') return null;
-  const decompress = Object.hasOwn(DECOMPRESS, encoding) ? DECOMPRESS[encoding] : undefined;
-  if (decompress === undefined) {
+  const coding = Object.hasOwn(CODINGS, encoding) ? CODINGS[encoding] : undefined;
+  if (coding === undefined) {
     throw new AppError(
       'unsupported_encoding',
       'Send the body plain, or with one Content-Encoding: gzip, br or deflate.',
@@ -94,15 +116,17 @@ function decompressOf(request: Request): Decompress | null {
       },
     );
   }
-  return decompress;
+  return coding;
 }
 
 function reader(mediaType: string, limitBytes: number, parse: (text: string) => unknown): RequestHandler {
-  return (request: Request, _response: Response, next: NextFunction): void => {
+  return (request: Request, response: Response, next: NextFunction): void => {
     requireMediaType(request, mediaType);
-    const decompress = decompressOf(request);
+    const coding = codingOf(request);
+    requireRoom(request, limitBytes);
+    inviteBody(response);
     const collected = collect(request, limitBytes);
-    const whole = decompress ? collected.then((bytes) => decompressed(bytes, decompress, limitBytes)) : collected;
+    const whole = coding ? collected.then((bytes) => decompressed(bytes, coding.whole, limitBytes)) : collected;
     whole.then(
       (bytes) => {
         try {
@@ -142,4 +166,29 @@ export function readForm(limitBytes: number): RequestHandler {
     }
     return fields;
   });
+}
+
+/** The bytes of a body that is read as it comes, its content coding undone. Throws before the first of them where the headers are wrong. */
+export function openBody(request: Request, response: Response): AsyncIterable<Buffer> {
+  requireUtf8(request);
+  const coding = codingOf(request);
+  inviteBody(response);
+  return coding === null ? request : inflated(request, coding.stream());
+}
+
+/** No more is inflated, and no more read, than is taken. @throws AppError `invalid_encoding` where the coding breaks off or is none */
+async function* inflated(request: Request, transform: Transform): AsyncGenerator<Buffer> {
+  const isCut = () => request.destroyed && !request.complete;
+  const leave = () => {
+    if (isCut()) transform.destroy();
+  };
+  request.once('close', leave);
+  request.pipe(transform);
+  try {
+    yield* transform as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw isCut() ? error : miscoded(error);
+  } finally {
+    request.off('close', leave);
+  }
 }

@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-
 const NEWLINE = 0x0a;
 
 /** A line of a stream, or the fact that it was too long to be kept. */
@@ -9,7 +7,7 @@ export type Line = { readonly kind: 'line'; readonly bytes: Buffer } | { readonl
  * The lines of a stream of bytes, empty ones left out, without their line ends. At most one line and one chunk are in memory; the stream is read only as
  * fast as the lines are taken. A line over `maxBytes` is passed over and told as `too_long`.
  */
-export async function* readLines(stream: Readable, maxBytes: number): AsyncGenerator<Line> {
+export async function* readLines(stream: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Line> {
   let parts: Buffer[] = [];
   let size = 0;
   const take = (): Line | null => {
@@ -19,7 +17,7 @@ export async function* readLines(stream: Readable, maxBytes: number): AsyncGener
     size = 0;
     return line.kind === 'line' && line.bytes.length === 0 ? null : line;
   };
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of stream) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
       keep(chunk.subarray(start, end));

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
+import { brotliCompressSync, constants, createGzip, deflateSync, gzipSync } from 'node:zlib';
 
 import { purchase, TestGateway } from '../support/test-gateway';
 
@@ -125,4 +126,80 @@ test('a client that goes away in the middle leaves the gateway well, and what it
   request.destroy();
   expect((await gateway.get('/health')).status).toBe(200);
   expect((await gateway.get(`/events/${id}`)).status).toBe(200);
+});
+
+describe('a compressed stream', () => {
+  const lines = (count: number) => Array.from({ length: count }, () => `${JSON.stringify(purchase())}\n`).join('');
+
+  test.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+  ] as const)('in %s is read', async (coding, compress) => {
+    const { status, results } = await send(compress(Buffer.from(lines(1_000))), { 'content-encoding': coding });
+    expect([status, results.length]).toEqual([200, 1_000]);
+    expect(results.every((result) => result.status === 'stored')).toBe(true);
+  });
+
+  test('is answered line by line while it is being sent', async () => {
+    const headers = { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' };
+    const authorization = `Bearer ${await gateway.token()}`;
+    const request = http.request(`${gateway.url}/events/batch`, {
+      method: 'POST',
+      headers: { ...headers, authorization },
+    });
+    const gzip = createGzip({ flush: constants.Z_SYNC_FLUSH });
+    gzip.pipe(request);
+    const responded = new Promise<http.IncomingMessage>((resolve) => request.once('response', resolve));
+    gzip.write(lines(1));
+    const response = await responded;
+    const [first] = (await new Promise<string>((resolve) =>
+      response.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+    ).then((text) => text.split('\n').map((line) => line && JSON.parse(line)))) as Result[];
+    expect(first).toMatchObject({ index: 0, status: 'stored' });
+    gzip.end(lines(1));
+    let rest = '';
+    for await (const chunk of response) rest += String(chunk);
+    expect(JSON.parse(rest)).toMatchObject({ index: 1, status: 'stored' });
+  });
+
+  test('that breaks off says so behind what was taken, and what follows is another request', async () => {
+    const whole = gzipSync(Buffer.from(lines(500)), { level: 0 });
+    for (const broken of [
+      whole.subarray(0, -20_000),
+      Buffer.concat([whole.subarray(0, -20_000), Buffer.alloc(9_000)]),
+    ]) {
+      const { status, results } = await send(broken, { 'content-encoding': 'gzip' });
+      expect(status).toBe(200);
+      expect(results.length).toBeGreaterThan(100);
+      expect(results.slice(0, -2).every((result) => result.status === 'stored')).toBe(true);
+      expect(results.at(-1)?.error?.code).toBe('invalid_encoding');
+    }
+    const { results } = await send('not gzip at all', { 'content-encoding': 'gzip' });
+    expect(results.map(({ error }) => error?.code)).toEqual(['invalid_encoding']);
+  });
+
+  test.each([
+    ['content-encoding', 'zstd', 'unsupported_encoding'],
+    ['content-type', 'application/x-ndjson; charset=utf-16', 'unsupported_media_type'],
+  ])('with %s: %s is a 415', async (name, value, code) => {
+    const response = await fetch(`${gateway.url}/events/batch`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-ndjson',
+        authorization: `Bearer ${await gateway.token()}`,
+        [name]: value,
+      },
+      body: lines(1),
+    });
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([415, code]);
+  });
+
+  test('swells no memory, whatever it swells to', async () => {
+    const bomb = gzipSync(Buffer.alloc(256 * 1024 * 1024, ' '));
+    const before = process.memoryUsage.rss();
+    const { results } = await send(bomb, { 'content-encoding': 'gzip' });
+    expect(results.map(({ error }) => error?.code)).toEqual(['body_too_large']);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(64 * 1024 * 1024);
+  });
 });

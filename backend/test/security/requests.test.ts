@@ -40,14 +40,24 @@ describe('headers that may stand once', () => {
     ['a header that is folded', 'X-A: b\r\n c'],
     ['a NUL', 'X-A: \0'],
     ['a line without a colon', 'nonsense'],
+    ['a host that is none', 'Host: a b/c'],
   ])('%s is a 400 in the form of every error', async (name, lines) => {
-    const host = name === 'no host' ? '' : 'Host: a\r\n';
+    const host = name.includes('host') ? '' : 'Host: a\r\n';
     const answer = await rawRequest(
       gateway.url,
       `GET /health HTTP/1.1\r\n${host}${lines}\r\nConnection: close\r\n\r\n`,
     );
     expect([statusOf(answer), problemOf(answer).code]).toEqual([400, 'invalid_request']);
     expect(answer).toContain('application/problem+json');
+  });
+
+  test.each([
+    ['another version', 'GET /health HTTP/2.0\r\nHost: a\r\nConnection: close\r\n\r\n'],
+    ['no version', 'GET /health\r\nConnection: close\r\n\r\n'],
+    ['a wish for a tunnel', 'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n'],
+  ])('%s is a 400 too', async (_name, bytes) => {
+    const answer = await rawRequest(gateway.url, bytes);
+    expect([statusOf(answer), problemOf(answer).code]).toEqual([400, 'invalid_request']);
   });
 
   test('headers over 16 KiB are a 431', async () => {
