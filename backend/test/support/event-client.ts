@@ -29,6 +29,7 @@ export class EventClient {
     });
     this.token = ((await response.json()) as { access_token: string }).access_token;
     this.url = url;
+    this.isToldToClose = false;
     return this;
   }
 
@@ -45,24 +46,26 @@ export class EventClient {
     this.agent.destroy();
   }
 
-  private ask(method: string, path: string, body: string, more: Record<string, string>): Promise<Answered> {
+  private ask(method: string, path: string, text: string, more: Record<string, string>): Promise<Answered> {
     const headers = {
-      ...{ 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
+      ...{ 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) },
       ...{ Authorization: `Bearer ${this.token}`, ...more },
     };
     return new Promise((resolve, reject) => {
       const request = http.request(`${this.url}${path}`, { method, headers, agent: this.agent }, (response) => {
-        this.isToldToClose = response.headers.connection === 'close';
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
         response.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8');
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: JSON.parse(text) as unknown });
+          const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+          // A crowded gateway closes connections too, and is not going.
+          const isCrowded = (body as { code?: string }).code === 'overloaded';
+          this.isToldToClose = response.headers.connection === 'close' && !isCrowded;
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
         });
       });
       request.on('error', reject);
-      request.end(body);
+      request.end(text);
     });
   }
 
