@@ -39,13 +39,18 @@ const STORE_PAUSE_MS = 500;
 /** One claim takes at most so many, so that no commit of the store lasts long. */
 const CLAIM_MAX = 1_000;
 
+/** While a call ends as quickly as this, deliveries are claimed ahead: they would otherwise wait longer for the store's commits than for the destination. */
+const QUICK_CALL_MS = 250;
+
 /** Sends the deliveries of one destination. Invariant: at most `concurrency` calls are in flight, and each delivery only under its lease. */
 export class DeliveryLane implements Startable {
   private readonly inFlight = new Set<Promise<void>>();
   private readonly cut = new AbortController();
   private readonly pace: Pace;
-  /** What was claimed for few calls may need more, each smaller, where some of it has failed before: these wait here for their turn. */
+  /** What was claimed ahead waits here for its turn; also what was claimed for few calls and needs more, each smaller, since some of it has failed before. */
   private readonly calls: Pool;
+  /** Whether the last call was. */
+  private isQuick = false;
   private loop: Promise<void> | null = null;
   private isStopping = false;
   private isWoken = false;
@@ -101,7 +106,10 @@ export class DeliveryLane implements Startable {
         this.beginAll(result.claimed);
         this.mayHaveMore = result.claimed.length === room;
         if (result.nextDueAt !== null) waitMs = Math.min(waitMs, result.nextDueAt - this.parts.runtime.now());
-      } else if (this.pace.callsNow() === 0) waitMs = Math.min(waitMs, this.pace.waitMs());
+      } else {
+        this.mayHaveMore = true;
+        if (this.pace.callsNow() === 0) waitMs = Math.min(waitMs, this.pace.waitMs());
+      }
       await this.wait(Math.min(waitMs, this.circuitWaitMs()));
       // Attempts that end together are settled together, and their places are filled by one claim.
       await this.parts.runtime.turn();
@@ -111,9 +119,14 @@ export class DeliveryLane implements Startable {
   private room(): number {
     const { destination, circuit, outcomes } = this.parts;
     if (!outcomes.canSend) return 0;
-    const calls = Math.min(destination.concurrency - this.inFlight.size, circuit.permits(), this.pace.callsNow());
+    const permits = circuit.permits();
+    const ahead = this.isQuick && permits === Infinity ? destination.concurrency : 0;
+    const places = destination.concurrency + ahead - this.inFlight.size;
+    // Each claim is a commit: ahead, there is time to wait until it is worth one.
+    if (places < ahead / 2) return 0;
+    const calls = Math.min(places, permits, this.pace.callsNow() - this.calls.waiting);
     // A probe is one event.
-    return Math.min(calls * (circuit.permits() === Infinity ? this.maxBatch : 1), CLAIM_MAX);
+    return Math.min(Math.max(0, calls) * (permits === Infinity ? this.maxBatch : 1), CLAIM_MAX);
   }
 
   /** Replays get at most half of the places, so that a live event never waits for a crowd of them to end. */
@@ -154,8 +167,7 @@ export class DeliveryLane implements Startable {
     }
     const maxBatch = circuit.permits() === Infinity ? this.maxBatch : 1;
     for (const group of groupForCalls(going, maxBatch)) {
-      const delivering = this.calls.run(() => this.deliver(group));
-      this.track(group, delivering);
+      this.track(group, this.deliver(group));
     }
   }
 
@@ -171,19 +183,30 @@ export class DeliveryLane implements Startable {
   }
 
   private async deliver(group: readonly ClaimedDelivery[]): Promise<void> {
-    const { settings, destination } = this.parts;
-    const { pace, cut } = this;
-    const settlements = await attemptDeliveries(group, { ...this.parts, ...settings, pace, cut: cut.signal });
-    const isWhole = settlements.every(({ record, next }) => record !== null || next.status === 'dead');
-    const wasSent = settlements.some(({ record }) => record !== null);
-    if (isWhole) this.maxBatch = Math.min(destination.contract.maxBatch, this.maxBatch * 2);
-    else if (wasSent) this.maxBatch = Math.max(1, Math.floor(group.length / 4));
+    // The place is the call's: the next begins while what became of this one is being recorded.
+    const settlements = await this.calls.run(() => this.attempt(group));
     await Promise.all(
       group.map(async (delivery, index) => {
         const settlement = settlements[index];
         if (settlement !== undefined) await this.finish(delivery, settlement);
       }),
     );
+  }
+
+  private async attempt(group: readonly ClaimedDelivery[]): Promise<Settlement[]> {
+    const { settings, destination, runtime, outcomes } = this.parts;
+    const { pace, cut } = this;
+    const now = runtime.now();
+    // What was claimed ahead is not sent once nothing more may be.
+    if (this.isStopping || !outcomes.canSend) return group.map((delivery) => passOver(delivery, now, now));
+    const started = runtime.monotonic();
+    const settlements = await attemptDeliveries(group, { ...this.parts, ...settings, pace, cut: cut.signal });
+    this.isQuick = runtime.monotonic() - started <= QUICK_CALL_MS;
+    const isWhole = settlements.every(({ record, next }) => record !== null || next.status === 'dead');
+    const wasSent = settlements.some(({ record }) => record !== null);
+    if (isWhole) this.maxBatch = Math.min(destination.contract.maxBatch, this.maxBatch * 2);
+    else if (wasSent) this.maxBatch = Math.max(1, Math.floor(group.length / 4));
+    return settlements;
   }
 
   private async finish(delivery: ClaimedDelivery, settlement: Settlement): Promise<void> {
