@@ -171,7 +171,7 @@ export const SETTING_GROUPS = {
     }),
     eventMaxAheadMs: setting({
       name: 'EVENT_MAX_AHEAD_MS',
-      rule: whole({ unit: 'ms', min: 0, max: DAY }),
+      rule: whole({ unit: 'ms', min: 0, max: 12 * HOUR }),
       fallback: 5 * MINUTE,
       meaning: "How far ahead of our clock an event's time may be.",
     }),

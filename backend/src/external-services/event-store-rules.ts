@@ -1,5 +1,5 @@
 import { AppError } from '../errors';
-import type { NewEvent } from '../interfaces/event-store';
+import { type NewEvent, StoreUnavailableError } from '../interfaces/event-store';
 import type { DeliveryStatus, EventStatus } from '../types/event';
 
 /** What every implementation of EventStore does the same way. */
@@ -47,6 +47,13 @@ export function assertStorable({ event, fingerprint, deliveries }: NewEvent): vo
   if (new Set(deliveries.map(({ destination }) => destination)).size !== deliveries.length) {
     throw new TypeError(`event ${event.eventId}: two deliveries for one destination`);
   }
+}
+
+/** Throws where the clock has passed the time by which a call's events had to be committed. */
+export function assertInTime(commitBy: number | undefined, now: number): void {
+  if (commitBy === undefined || now <= commitBy) return;
+  const lateMs = now - commitBy;
+  throw new StoreUnavailableError(`it is ${lateMs} ms too late to commit: what is stored may have been pruned`, false);
 }
 
 /** What a cursor points into: the one list's cursor is refused by the other. */

@@ -1,4 +1,5 @@
 import type {
+  AcceptLimits,
   AcceptResult,
   ClaimRequest,
   ClaimResult,
@@ -26,8 +27,10 @@ import type {
   PossibleDuplicateCount,
   StatusCount,
 } from '../types/delivery';
+import type { Runtime } from '../interfaces/runtime';
 import type { DeliveryStatus, EventKey, PointsCount } from '../types/event';
 import {
+  assertInTime,
   assertStorable,
   DEFAULT_ACTIONS_MAX,
   DEFAULT_ATTEMPT_LIMIT,
@@ -55,6 +58,13 @@ import {
   removeEvent,
   withLostAttempt,
 } from './memory-store-state';
+import { systemRuntime } from './system-runtime';
+
+export interface MemoryStoreOptions {
+  readonly attemptLimit?: number;
+  readonly actionsMax?: number;
+  readonly runtime?: Pick<Runtime, 'now'>;
+}
 
 /**
  * EventStore without a disk, for tests and simulations: the same semantics in the plainest form. Nothing of it survives the
@@ -64,7 +74,7 @@ export class MemoryEventStore implements EventStore {
   private state = emptyState();
   private isClosed = false;
 
-  constructor(private readonly options: { readonly attemptLimit?: number; readonly actionsMax?: number } = {}) {}
+  constructor(private readonly options: MemoryStoreOptions = {}) {}
 
   /** Everything stored at this moment; later changes do not touch it. */
   snapshot(): MemoryStoreState {
@@ -77,9 +87,10 @@ export class MemoryEventStore implements EventStore {
     this.isClosed = false;
   }
 
-  async accept(events: readonly NewEvent[], limits: { readonly backlogMax: number }): Promise<AcceptResult[]> {
+  async accept(events: readonly NewEvent[], limits: AcceptLimits): Promise<AcceptResult[]> {
     const state = this.open();
     events.forEach(assertStorable);
+    assertInTime(limits.commitBy, (this.options.runtime ?? systemRuntime).now());
     return events.map((newEvent) => this.acceptOne(state, newEvent, limits.backlogMax));
   }
 

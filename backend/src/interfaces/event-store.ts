@@ -26,6 +26,13 @@ export interface DeliveryStanding {
   readonly status: DeliveryStatus;
 }
 
+export interface AcceptLimits {
+  /** How many deliveries may be open. */
+  readonly backlogMax: number;
+  /** Past this time of the wall clock nothing of the call is committed, and it rejects with StoreUnavailableError. */
+  readonly commitBy?: number;
+}
+
 export type AcceptResult =
   | { readonly kind: 'inserted'; readonly status: EventStatus; readonly deliveries: readonly DeliveryStanding[] }
   /** The same id and the same content is stored already, here with its present standing. */
@@ -165,7 +172,8 @@ export class StoreUnavailableError extends Error {
  *
  * Every verb that changes something is one transaction, durable (fsynced) when its promise resolves; when it rejects, with
  * StoreUnavailableError, none of it is visible, except that a commit whose end was not seen may have happened: the same call
- * repeated is then answered as a success. Time is an argument. Results stand in the order of the arguments.
+ * repeated is then answered as a success. Time is an argument, but for `commitBy`, which is held against the clock once nobody else can write.
+ * Results stand in the order of the arguments.
  */
 export interface EventStore {
   /**
@@ -174,7 +182,7 @@ export interface EventStore {
    * An event that is not `inserted` changes nothing. A text with U+0000 or a lone surrogate, a number that is no safe integer,
    * two deliveries for one destination or over 100 of them throw and refuse the whole call: validation keeps them out.
    */
-  accept(events: readonly NewEvent[], limits: { readonly backlogMax: number }): Promise<AcceptResult[]>;
+  accept(events: readonly NewEvent[], limits: AcceptLimits): Promise<AcceptResult[]>;
   /**
    * Takes up to `limit` due deliveries of one destination: status `delivering`, due at `now + leaseMs`, attempt number + 1.
    * One whose lease ran out is taken the same way, and its lost attempt is recorded (`lease_expired`). One whose attempt limit is used up is buried.

@@ -1,5 +1,5 @@
 /* eslint-disable jest/no-export -- a part of the suite that every store runs; it is no test file by itself */
-import type { EventStore } from '../../src/interfaces/event-store';
+import { type EventStore, StoreUnavailableError } from '../../src/interfaces/event-store';
 import {
   acceptKinds,
   claim,
@@ -30,6 +30,18 @@ export function describeAccepting(open: OpenStore): void {
   });
   describe('the backlog limit', () => {
     describeBacklog(open);
+  });
+  describe('the time to commit by', () => {
+    it('refuses the whole call once it has passed, and commits until then', async () => {
+      const store = await open();
+      const late = store.accept([makeEvent()], { ...ROOMY, commitBy: 1_700_000_000_000 });
+      await expect(late).rejects.toBeInstanceOf(StoreUnavailableError);
+      await expect(late).rejects.toThrow('too late');
+      expect(await store.find({ eventId: uuid(1), clientId: null })).toBeNull();
+      expect(await store.points('user-1')).toEqual([]);
+      const [result] = await store.accept([makeEvent()], { ...ROOMY, commitBy: 253_402_300_799_000 });
+      expect(result?.kind).toBe('inserted');
+    });
   });
   describe('what cannot be stored', () => {
     describeUnstorable(open);

@@ -13,7 +13,6 @@ export interface BlowsParts {
   readonly sends: SendLog;
   readonly gateways: () => readonly GatewayProcess[];
   readonly kill: (gateway: GatewayProcess, why: string) => void;
-  readonly isClientWaiting: () => boolean;
 }
 
 const DAY_MS = 86_400_000;
@@ -98,10 +97,8 @@ export class Blows {
 
   /** The whole machine sleeps; on waking its clocks are right. */
   private stall(): void {
-    const { runtime, dice, gateways, isClientWaiting } = this.parts;
-    const ms = dice.pick([1_000, 60_000, 9 * DAY_MS]);
-    // What was posted before and is committed after so long a sleep is older at its birth than deduplication lasts.
-    runtime.stall(isClientWaiting() ? Math.min(ms, 60_000) : ms);
+    const { runtime, dice, gateways } = this.parts;
+    runtime.stall(dice.pick([1_000, 60_000, 9 * DAY_MS]));
     for (const { process } of gateways()) process.wasHeldUp();
   }
 

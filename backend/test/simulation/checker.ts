@@ -18,14 +18,14 @@ export interface CheckerParts {
 interface Answered {
   readonly clientId: string;
   readonly input: EventInput;
-  /** Monotonic. */
-  readonly at: number;
 }
 
 const DAY_MS = 86_400_000;
 /** What is younger than this could be posted again and counted twice. */
 const DEDUPLICATION_MS = 7 * DAY_MS;
 
+/** What is committed later than this after it was checked could repeat what is pruned by then. */
+const COMMIT_WITHIN_MS = 3_600_000;
 const PROMPT_MS = 300;
 /** Between two attempts: the longest backoff and Retry-After of a world, and the clamp of one that asks for eternity. */
 const USUAL_PAUSE_MS = 25_000;
@@ -35,7 +35,7 @@ const LONGEST_PAUSE_MS = 3_600_000;
 export class Checker {
   private readonly answered: Answered[] = [];
   private readonly acceptedAt = new Map<string, number>();
-  private readonly rows = new Map<string, number>();
+  private readonly seen = new Set<string>();
   private lastKnown = new Map<number, StoredEvent>();
   /** Deliveries that an operator has sent again, and how often. */
   private readonly replays = new Map<number, number>();
@@ -44,15 +44,16 @@ export class Checker {
 
   /** A client is told that its event is taken: it must be there now, as posted (promises 2 and 8). */
   told2xx(clientId: string, input: EventInput): void {
-    const { history, runtime } = this.parts;
+    const { history } = this.parts;
     const stored = this.find(clientId, input.event_id);
-    if (stored === undefined) {
+    const isOld = this.ageMs(clientId, input) >= DEDUPLICATION_MS;
+    if (stored === undefined && !isOld) {
       return history.violate('2 no 2xx before the commit', `${String(input.event_id)} is not in the store`);
     }
-    if (!isSame(stored, input)) {
+    if (stored !== undefined && !isSame(stored, input)) {
       history.violate('8 one event per id', `${stored.event.eventId}: taken, but other content is stored`);
     }
-    this.answered.push({ clientId, input, at: runtime.monotonic() });
+    this.answered.push({ clientId, input });
   }
 
   toldConflict(clientId: string, input: EventInput): void {
@@ -76,10 +77,10 @@ export class Checker {
     for (const [row, stored] of state.events) {
       if (this.lastKnown.has(row)) continue;
       const key = `${stored.event.clientId} ${stored.event.eventId}`;
-      if (this.rows.has(key) && this.lastKnown.has(this.rows.get(key) ?? 0)) {
-        history.violate('8 one event per id', `${key} has two rows`);
-      }
-      this.rows.set(key, row);
+      if (this.seen.has(key)) history.violate('8 one event per id', `${key} was stored before, and is again`);
+      this.seen.add(key);
+      const lateMs = runtime.now() - stored.event.acceptedAt;
+      if (lateMs > COMMIT_WITHIN_MS) history.violate('8 the window closes', `${key} was read ${lateMs} ms ago`);
       for (const id of stored.deliveryIds) {
         const payload = state.deliveries.get(id)?.payload;
         if (payload !== undefined) this.parts.sends.originals.set(id, payload);
@@ -94,9 +95,9 @@ export class Checker {
   finish(): void {
     const { history } = this.parts;
     const state = this.parts.state();
-    for (const { clientId, input, at } of this.answered) {
+    for (const { clientId, input } of this.answered) {
       const key = `${clientId} ${String(input.event_id)}`;
-      const isOld = this.parts.runtime.monotonic() - at >= DEDUPLICATION_MS;
+      const isOld = this.ageMs(clientId, input) >= DEDUPLICATION_MS;
       if (this.find(clientId, input.event_id) === undefined && !isOld) {
         history.violate('1 nothing accepted is lost', `${key} was answered 2xx and is gone`);
       }
@@ -122,9 +123,9 @@ export class Checker {
   }
 
   private checkRemoval(verb: string, { event }: StoredEvent): void {
-    const { history, runtime } = this.parts;
+    const { history } = this.parts;
     const key = `${event.clientId} ${event.eventId}`;
-    const ageMs = runtime.monotonic() - (this.acceptedAt.get(key) ?? runtime.monotonic());
+    const ageMs = this.ageMs(event.clientId, { event_id: event.eventId });
     if (verb === 'prune' && ageMs >= DEDUPLICATION_MS) return;
     history.violate('8 deduplication lasts', `${verb} removed ${key}, accepted ${ageMs} ms ago`);
   }
@@ -174,6 +175,12 @@ export class Checker {
     if (triedMs + pauseMs < profile.retryForMs) {
       history.violate('3 retries go on', `${who}: given up after ${triedMs} ms`);
     }
+  }
+
+  /** Since it was committed. */
+  private ageMs(clientId: string, { event_id: eventId }: Pick<EventInput, 'event_id'>): number {
+    const now = this.parts.runtime.monotonic();
+    return now - (this.acceptedAt.get(`${clientId} ${String(eventId)}`) ?? now);
   }
 
   private find(clientId: string, eventId: string | undefined): StoredEvent | undefined {

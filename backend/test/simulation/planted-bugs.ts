@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { MemoryEventStore } from '../../src/external-services/memory-event-store';
+import { MemoryEventStore, type MemoryStoreOptions } from '../../src/external-services/memory-event-store';
 import type { Destination } from '../../src/interfaces/destination';
 import type {
   AcceptResult,
@@ -27,8 +27,6 @@ export interface PlantedBug {
   /** Changes the service itself; jest puts it back. */
   readonly patch?: () => void;
 }
-
-type MemoryOptions = { readonly attemptLimit?: number };
 
 /** Whoever names a delivery settles it, whatever the number of the attempt. */
 class UnfencedStore extends MemoryEventStore {
@@ -92,6 +90,11 @@ class MarklessStore extends MemoryEventStore {
 
 function withAccept(store: EventStore, accept: EventStore['accept']): EventStore {
   return Object.assign(Object.create(store) as EventStore, { accept });
+}
+
+/** Commits however late it is. */
+function neverTooLate(store: EventStore): EventStore {
+  return withAccept(store, (events, { backlogMax }) => store.accept(events, { backlogMax }));
 }
 
 /** Says yes and stores afterwards. */
@@ -171,8 +174,8 @@ function withoutMonotonicClock(runtime: Runtime): Runtime {
   return Object.assign(Object.create(runtime) as Runtime, { monotonic: () => runtime.now() });
 }
 
-const memoryOf = (Store: new (options: MemoryOptions) => MemoryEventStore) => ({
-  makeMemory: (options: MemoryOptions) => new Store(options),
+const memoryOf = (Store: new (options: MemoryStoreOptions) => MemoryEventStore) => ({
+  makeMemory: (options: MemoryStoreOptions) => new Store(options),
 });
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
@@ -214,6 +217,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   { name: 'purge on clock jump', breaks: /^8 /, fault: { retentionRuntime: withoutMonotonicClock } },
   { name: 'purge after a jump and a restart', breaks: /^[18] /, fault: memoryOf(MarklessStore) },
+  { name: 'commit however late', breaks: /^8 /, fault: { wrapStore: neverTooLate } },
   { name: 'payload remade on retry', breaks: /^5 same bytes/, fault: { changeDestination: remakingPayloads } },
   { name: 'checksums that nobody checks', breaks: /^5 same bytes/, fault: memoryOf(UncheckedStore) },
   {

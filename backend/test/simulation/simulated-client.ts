@@ -6,7 +6,6 @@ import type { Dice } from './dice';
 import { EVENT_NAMES, type GatewayProcess } from './gateway-process';
 import type { History } from './history';
 import type { Profile } from './profile';
-import type { SimulatedProcess } from './simulated-process';
 import { POISON } from './simulated-upstream';
 
 export interface SimulatedClientsParts {
@@ -25,7 +24,6 @@ const CLIENT_TIMEOUT_MS = 4_000;
 /** Internal clients: each posts its event until it has a clear answer, always with the same id. */
 export class SimulatedClients {
   private open = 0;
-  private readonly underWay = new Set<{ readonly process: SimulatedProcess }>();
   private isNetworkGood = false;
 
   constructor(private readonly parts: SimulatedClientsParts) {}
@@ -33,11 +31,6 @@ export class SimulatedClients {
   /** How many events have no final answer yet. */
   get unanswered(): number {
     return this.open;
-  }
-
-  /** Whether a living process has a request to answer. */
-  get isWaiting(): boolean {
-    return [...this.underWay].some(({ process }) => !process.isDead);
   }
 
   /** From now on no answer is lost on the way. */
@@ -116,14 +109,11 @@ export class SimulatedClients {
   private send({ process, events }: GatewayProcess, clientId: string, input: EventInput): Promise<Answer> {
     const { dice, runtime } = this.parts;
     return new Promise((resolve) => {
-      const request = { process };
       const reply = (answer: Answer): void => {
-        this.underWay.delete(request);
         if (!this.isNetworkGood && dice.chance(0.05)) return;
         runtime.after(dice.between(1, 5), () => resolve(answer));
       };
       runtime.after(dice.between(1, 5), () => {
-        this.underWay.add(request);
         process.run(() => {
           events.accept(clientId, input).then(
             () => {

@@ -1,5 +1,6 @@
 import type { MemoryEventStore } from '../../src/external-services/memory-event-store';
 import type {
+  AcceptLimits,
   AcceptResult,
   ClaimRequest,
   ClaimResult,
@@ -46,7 +47,7 @@ export class SimulatedStore implements EventStore {
     private readonly watch: StoreWatch,
   ) {}
 
-  accept(events: readonly NewEvent[], limits: { readonly backlogMax: number }): Promise<AcceptResult[]> {
+  accept(events: readonly NewEvent[], limits: AcceptLimits): Promise<AcceptResult[]> {
     return this.write('accept', () => this.memory.accept(events, limits));
   }
 

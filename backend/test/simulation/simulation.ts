@@ -1,4 +1,4 @@
-import { MemoryEventStore } from '../../src/external-services/memory-event-store';
+import { MemoryEventStore, type MemoryStoreOptions } from '../../src/external-services/memory-event-store';
 import type { Destination } from '../../src/interfaces/destination';
 import type { EventStore } from '../../src/interfaces/event-store';
 import type { Runtime } from '../../src/interfaces/runtime';
@@ -20,7 +20,7 @@ import { SimulatedUpstream } from './simulated-upstream';
 export interface PlantedFault {
   readonly isSyncedLazily?: boolean;
   readonly redirectsAreFollowed?: boolean;
-  readonly makeMemory?: (options: { readonly attemptLimit?: number }) => MemoryEventStore;
+  readonly makeMemory?: (options: MemoryStoreOptions) => MemoryEventStore;
   readonly wrapStore?: (store: EventStore) => EventStore;
   readonly retentionRuntime?: (process: Runtime) => Runtime;
   readonly changeDestination?: (destination: Destination, runtime: Runtime) => Destination;
@@ -75,7 +75,7 @@ class Simulation {
     const { runtime } = this;
     const history = new History(() => runtime.monotonic());
     this.history = history;
-    const options = attemptLimit === null ? {} : { attemptLimit };
+    const options = { runtime, ...(attemptLimit !== null && { attemptLimit }) };
     this.memory = fault.makeMemory?.(options) ?? new MemoryEventStore(options);
     this.disk = new SimulatedDisk({
       runtime,
@@ -98,7 +98,6 @@ class Simulation {
     const { checker, profile, disk, sends } = this;
     this.clients = new SimulatedClients({ runtime, history, checker, profile, gateways, dice: this.dice.fork() });
     const kill = ({ process }: GatewayProcess, why: string) => this.killProcess(process, why);
-    const isClientWaiting = () => this.clients.isWaiting;
     this.blows = new Blows({
       runtime,
       history,
@@ -106,7 +105,6 @@ class Simulation {
       sends,
       gateways,
       kill,
-      isClientWaiting,
       dice: this.dice.fork(),
     });
   }

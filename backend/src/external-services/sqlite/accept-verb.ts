@@ -1,5 +1,6 @@
-import type { AcceptResult, DeliveryStanding, NewEvent } from '../../interfaces/event-store';
-import { assertStorable, eventStatusOf, MAX_DELIVERIES_PER_EVENT } from '../event-store-rules';
+import type { AcceptLimits, AcceptResult, DeliveryStanding, NewEvent } from '../../interfaces/event-store';
+import type { Runtime } from '../../interfaces/runtime';
+import { assertInTime, assertStorable, eventStatusOf, MAX_DELIVERIES_PER_EVENT } from '../event-store-rules';
 import type { EventRow } from './rows';
 import { deliveryIdsOf, toAcceptedEvent } from './rows';
 import type { SqliteConnection } from './sqlite-connection';
@@ -47,6 +48,7 @@ export class AcceptVerb {
   constructor(
     private readonly connection: SqliteConnection,
     private readonly tallies: Tallies,
+    private readonly runtime: Pick<Runtime, 'now'>,
     private readonly attemptLimit: number,
   ) {
     this.insertEvent = connection.prepare(INSERT_EVENT);
@@ -59,9 +61,10 @@ export class AcceptVerb {
     );
   }
 
-  accept(events: readonly NewEvent[], backlogMax: number): AcceptResult[] {
+  accept(events: readonly NewEvent[], { backlogMax, commitBy }: AcceptLimits): AcceptResult[] {
     events.forEach(assertStorable);
     return this.connection.write(() => {
+      assertInTime(commitBy, this.runtime.now());
       const acceptance = new Acceptance(backlogMax - this.tallies.openCount());
       const results = events.map((event) => this.acceptOne(event, acceptance));
       this.tallies.apply(acceptance.deltas);

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type {
+  AcceptLimits,
   AcceptResult,
   ClaimRequest,
   ClaimResult,
@@ -103,7 +104,7 @@ export class SqliteEventStore implements EventStore {
     const attemptLimit = options.attemptLimit ?? DEFAULT_ATTEMPT_LIMIT;
     const listWalkRows = options.listWalkRows ?? 10_000;
     this.tallies = new Tallies(connection);
-    this.accepting = new AcceptVerb(connection, this.tallies, attemptLimit);
+    this.accepting = new AcceptVerb(connection, this.tallies, options.runtime, attemptLimit);
     this.delivering = new DeliveryVerbs(connection, this.tallies);
     this.reading = new ReadVerbs(connection);
     this.listingEvents = new ListEvents(connection, this.reading, listWalkRows);
@@ -113,8 +114,8 @@ export class SqliteEventStore implements EventStore {
     this.upkeep = new UpkeepVerbs(connection, this.tallies);
   }
 
-  async accept(events: readonly NewEvent[], limits: { readonly backlogMax: number }): Promise<AcceptResult[]> {
-    return this.accepting.accept(events, limits.backlogMax);
+  async accept(events: readonly NewEvent[], limits: AcceptLimits): Promise<AcceptResult[]> {
+    return this.accepting.accept(events, limits);
   }
 
   async claimDue(request: ClaimRequest): Promise<ClaimResult> {

@@ -34,7 +34,7 @@ async function answer(store: EventStore, request: ThreadRequest): Promise<void> 
 async function perform(store: EventStore, request: ThreadRequest): Promise<unknown> {
   switch (request.kind) {
     case 'accept':
-      return store.accept(unpackEvents(request.events), { backlogMax: request.backlogMax });
+      return store.accept(unpackEvents(request.events), request.limits);
     case 'call': {
       const verbs = store as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
       return verbs[request.verb]?.(...request.args);

@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode, type FieldError } from '../../errors';
-import { type EventStore, type NewEvent, StoreUnavailableError } from '../../interfaces/event-store';
+import { type AcceptLimits, type EventStore, type NewEvent, StoreUnavailableError } from '../../interfaces/event-store';
 
 /** What the gateway's thread and the store's thread say to each other. Calls are answered in any order, each by its id. */
 
@@ -9,7 +9,7 @@ export type Verb = Exclude<keyof EventStore, 'verify' | 'close'>;
 export type ThreadRequest =
   | { readonly kind: 'call'; readonly id: number; readonly verb: Verb; readonly args: readonly unknown[] }
   /** `accept`, the hot one: the events as one text, since a clone of many small objects and pooled buffers costs more. */
-  | { readonly kind: 'accept'; readonly id: number; readonly events: string; readonly backlogMax: number }
+  | { readonly kind: 'accept'; readonly id: number; readonly events: string; readonly limits: AcceptLimits }
   | { readonly kind: 'verify'; readonly id: number }
   | { readonly kind: 'close'; readonly id: number };
 

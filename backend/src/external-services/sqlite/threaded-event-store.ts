@@ -68,8 +68,8 @@ class ThreadedEventStore implements EventStore {
     });
   }
 
-  readonly accept: EventStore['accept'] = (events, { backlogMax }) =>
-    this.request((id) => ({ kind: 'accept', id, events: packEvents(events), backlogMax })) as ReturnType<
+  readonly accept: EventStore['accept'] = (events, limits) =>
+    this.request((id) => ({ kind: 'accept', id, events: packEvents(events), limits })) as ReturnType<
       EventStore['accept']
     >;
   readonly claimDue = this.verb('claimDue');

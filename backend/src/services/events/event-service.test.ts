@@ -1,6 +1,7 @@
 import { ScriptedDestination } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { StoreUnavailableError } from '../../interfaces/event-store';
 import type { AcceptedEvent } from '../../types/event';
 import { Catalogue } from './catalogue';
 import { EventFeed } from './event-feed';
@@ -30,7 +31,7 @@ describe('where an event goes', () => {
   async function destinationsOf(eventName: string, routing?: Routing): Promise<string[]> {
     const runtime = new SimulatedRuntime({ seed: 1 });
     const service = new EventService({
-      store: new MemoryEventStore(),
+      store: new MemoryEventStore({ runtime }),
       runtime,
       catalogue: new Catalogue([
         ...['login', 'lead'].map((name) => ({ name, description: '', points: 0, requires: [] })),
@@ -43,7 +44,7 @@ describe('where an event goes', () => {
       maxAheadMs: 1_000,
     });
     const input = { user_id: 'u', event_name: eventName, event_time_epoch: runtime.now() / 1000 };
-    const event = { ...acceptedEvent, eventName };
+    const event = { ...acceptedEvent, eventName, acceptedAt: runtime.now() };
     const taken = routing ? service.take(event, routing, false) : service.accept('client', input);
     const standing = await runtime.until(taken);
     return standing.deliveries.map(({ destination }) => destination);
@@ -62,4 +63,24 @@ describe('where an event goes', () => {
     expect(await destinationsOf('lead', ({ name }) => name === 'none' || name === 'off')).toEqual(['none']);
     expect(await destinationsOf('login', () => false)).toEqual([]);
   });
+});
+
+test('what was read before the machine slept for long is not committed after it; the same request again is judged anew', async () => {
+  const runtime = new SimulatedRuntime({ seed: 1 });
+  const store = new MemoryEventStore({ runtime });
+  const service = new EventService({
+    ...{ store, runtime, feed: new EventFeed(), destinations: () => [], backlogMax: 10 },
+    ...{ maxAgeMs: 10_000_000, maxAheadMs: 1_000 },
+    catalogue: new Catalogue([{ name: 'login', description: '', points: 1, requires: [] }]),
+  });
+  const input = { user_id: 'u', event_name: 'login', event_time_epoch: Math.floor(runtime.now() / 1000) };
+  const accepting = service.accept('client', input).catch((error: unknown) => error);
+  runtime.stall(3_600_001);
+  expect(await runtime.until(accepting)).toBeInstanceOf(StoreUnavailableError);
+  expect(await store.points('u')).toEqual([]);
+  expect((await runtime.until(service.accept('client', input))).isDuplicate).toBe(false);
+  // An hour is in time.
+  const second = service.accept('client', { ...input, event_id: '0198c5f2-7d1e-7c3a-9b1f-2f4e6a8c0d12' });
+  runtime.stall(3_600_000);
+  expect((await runtime.until(second)).status).toBe('stored');
 });

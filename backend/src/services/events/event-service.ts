@@ -39,6 +39,11 @@ export type Routing = (destination: Destination) => boolean;
 
 /** As many events as one transaction takes; more wait for the next, so that no commit keeps the others waiting for long. */
 const EVENTS_PER_COMMIT = 400;
+/**
+ * An event is committed so soon after it was read, or not at all: by a later time, after the machine slept, the event that it repeats may
+ * have been pruned. Deduplication lasts a day longer than events are accepted, which holds this and what their times may be ahead.
+ */
+const COMMIT_WITHIN_MS = 3_600_000;
 /** More than this waiting for a commit means that the disk does not keep up: refused as `overloaded` before memory fills. */
 const EVENTS_WAITING_MAX = 20_000;
 
@@ -52,7 +57,8 @@ export class EventService {
       runtime: parts.runtime,
       flush: async (events) => {
         const startedAt = parts.runtime.monotonic();
-        const results = await parts.store.accept(events, { backlogMax: parts.backlogMax });
+        const commitBy = Math.min(...events.map(({ event }) => event.acceptedAt)) + COMMIT_WITHIN_MS;
+        const results = await parts.store.accept(events, { backlogMax: parts.backlogMax, commitBy });
         parts.onCommit?.(results, parts.runtime.monotonic() - startedAt);
         return results;
       },
