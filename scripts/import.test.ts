@@ -88,6 +88,30 @@ test('imports CSV with quoted cells', async () => {
   ]);
 });
 
+test('reads files as other programs write them, and names the line of each fault', async () => {
+  const event = (fields: object = {}) => JSON.stringify(purchase({ user_id: randomUUID(), ...fields }));
+  const place = path.join(folder, 'odd.ndjson');
+  const text = [event(), '', event({ value: 'ten' }), '\r', event(), event({ user_id: 'é' })].join('\n');
+  // A byte order mark first, and Latin-1 after it.
+  writeFileSync(place, Buffer.concat([Buffer.from('\ufeff'), Buffer.from(text, 'latin1')]));
+  const { out } = await run(place);
+  expect(out).toContain('4 records: 2 accepted, 0 there already, 2 refused');
+  expect(out).toMatch(/1 × \/value: .*\(line 3\)/);
+  expect(out).toContain('1 × the line is not UTF-8 (line 6)');
+});
+
+test('a cell of CSV is a value, whatever it looks like', async () => {
+  const place = file('odd.csv', [
+    'user_id,event_name,event_time_epoch,properties',
+    'a,login,"1,""campaign_id"":""c""",',
+    `a,login,${String(Math.floor(Date.now() / 1000))},{a:1}`,
+  ]);
+  const { out } = await run(place);
+  expect(out).toContain('2 records: 0 accepted, 0 there already, 2 refused');
+  expect(out).toMatch(/1 × \/event_time_epoch: .*\(line 2\)/);
+  expect(out).toMatch(/1 × \/properties: .*\(line 3\)/);
+});
+
 test('killed in the middle and started again, it loses and doubles nothing', async () => {
   const user_id = randomUUID();
   const place = file(

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
@@ -15,6 +16,8 @@ export interface ImportRecord {
 export type Format = 'ndjson' | 'csv';
 
 const LINE_MAX_BYTES = 100 * 1024;
+/** What decoding puts in the place of bytes that are no UTF-8. */
+const REPLACEMENT = '\ufffd';
 
 /** The records of the file, in order; at most one chunk and one record are in memory. */
 export function readRecords(file: string, format: Format): AsyncGenerator<ImportRecord> {
@@ -22,12 +25,17 @@ export function readRecords(file: string, format: Format): AsyncGenerator<Import
 }
 
 async function* readNdjson(file: string): AsyncGenerator<ImportRecord> {
-  let line = 0;
   for await (const read of readLines(createReadStream(file), LINE_MAX_BYTES)) {
-    line += 1;
+    const { number: line } = read;
     if (read.kind === 'too_long') yield { line, text: '', fault: 'the line is longer than 100 KiB' };
-    else yield withId(line, read.bytes.toString('utf8'));
+    else if (!isUtf8(read.bytes)) yield { line, text: '', fault: 'the line is not UTF-8' };
+    else yield withId(line, withoutMark(read.bytes.toString('utf8')));
   }
+}
+
+/** Without the byte order mark that some programs put at the beginning of a file. */
+function withoutMark(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
 /**
@@ -61,12 +69,14 @@ async function* readCsv(file: string): AsyncGenerator<ImportRecord> {
   let header: readonly string[] | null = null;
   for await (const { line, cells } of readRows(createReadStream(file, 'utf8') as AsyncIterable<string>)) {
     if (header === null) {
-      header = cells.map((name) => name.trim().replace(/^\ufeff/, ''));
+      header = cells.map((name) => withoutMark(name).trim());
       continue;
     }
     if (cells.length === 1 && cells[0] === '') continue;
     if (cells.length !== header.length) {
       yield { line, text: '', fault: `has ${String(cells.length)} cells, the header has ${String(header.length)}` };
+    } else if (cells.some((cell) => cell.includes(REPLACEMENT))) {
+      yield { line, text: '', fault: 'the row is not UTF-8' };
     } else yield fromCells(line, header, cells);
   }
 }
@@ -76,11 +86,21 @@ function fromCells(line: number, header: readonly string[], cells: readonly stri
   for (const [index, name] of header.entries()) {
     const cell = cells[index] ?? '';
     if (cell === '') continue;
-    // Properties are JSON and an epoch is an integer; all else is text, money too.
-    const isJson = name === 'properties' || /^event_?[tT]ime_?[eE]poch$/.test(name);
-    members.push(`${JSON.stringify(name)}:${isJson ? cell : JSON.stringify(cell)}`);
+    members.push(`${JSON.stringify(name)}:${isJson(name, cell) ? cell : JSON.stringify(cell)}`);
   }
   return withId(line, `{${members.join(',')}}`.replaceAll('\n', ' '));
+}
+
+/** Properties are JSON and an epoch is an integer. All else is text, money too, and so is what should be JSON and is not. */
+function isJson(name: string, cell: string): boolean {
+  if (/^event_?[tT]ime_?[eE]poch$/.test(name)) return /^-?\d+$/.test(cell);
+  if (name !== 'properties') return false;
+  try {
+    JSON.parse(cell);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The rows of a CSV text (RFC 4180): quoted cells may hold commas, line ends and doubled quotes. */

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 
+import { AppError } from '../errors';
 import type { EventStore, Page } from '../interfaces/event-store';
 import type { EventService } from '../services/events/event-service';
 import { listEvents } from '../services/events/list-events';
@@ -47,6 +48,10 @@ export class EventReadController {
   };
 
   readonly listOfUser = async (request: Request, response: Response): Promise<void> => {
+    if (request.query['user_id'] !== undefined) {
+      const errors = [{ pointer: '/user_id', detail: 'is given by the path already' }];
+      throw new AppError('validation_failed', 'The query has faults; each is named in errors.', { errors });
+    }
     const query = this.parts.readQuery({ ...request.query, user_id: String(request.params['id']) });
     sendPage(request, response, await this.page(query.user_id, query, response), eventJson);
   };

@@ -33,7 +33,8 @@ export class StreamController {
     send(`retry: ${String(RETRY_MS)}\n\n`);
     const end = this.stream.subscribe({
       clientId: scopes.includes('events:read:all') ? null : clientId,
-      lastId: typeof lastId === 'string' ? lastId : null,
+      // An empty one is none (WHATWG HTML, 9.2.4).
+      lastId: typeof lastId === 'string' && lastId !== '' ? lastId : null,
       onFact: (streamed) => send(eventText(streamed)),
       onReset: () =>
         send(

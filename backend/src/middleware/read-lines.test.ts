@@ -31,6 +31,12 @@ test('a line over the limit is passed over, however long, and the next one is re
   expect(await read(['x'.repeat(1000), '\n', 'x'.repeat(1001)])).toEqual(['x'.repeat(1000), '(too long)']);
 });
 
+test('numbers the lines as an editor does, empty ones too', async () => {
+  const numbers: number[] = [];
+  for await (const { number } of readLines(Readable.from([Buffer.from('a\n\r\n\nbbbbb\nc')]), 4)) numbers.push(number);
+  expect(numbers).toEqual([1, 4, 5]);
+});
+
 test('reads no further than the lines that are taken', async () => {
   let chunks = 0;
   const endless = Readable.from(

@@ -1,7 +1,9 @@
 const NEWLINE = 0x0a;
 
-/** A line of a stream, or the fact that it was too long to be kept. */
-export type Line = { readonly kind: 'line'; readonly bytes: Buffer } | { readonly kind: 'too_long' };
+/** A line of a stream, or the fact that it was too long to be kept. `number` counts from 1, empty lines too. */
+export type Line = { readonly number: number } & (
+  { readonly kind: 'line'; readonly bytes: Buffer } | { readonly kind: 'too_long' }
+);
 
 /**
  * The lines of a stream of bytes, empty ones left out, without their line ends. At most one line and one chunk are in memory; the stream is read only as
@@ -10,9 +12,13 @@ export type Line = { readonly kind: 'line'; readonly bytes: Buffer } | { readonl
 export async function* readLines(stream: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Line> {
   let parts: Buffer[] = [];
   let size = 0;
+  let number = 0;
   const take = (): Line | null => {
+    number += 1;
     const line: Line =
-      size > maxBytes ? { kind: 'too_long' } : { kind: 'line', bytes: trimEnd(Buffer.concat(parts, size)) };
+      size > maxBytes
+        ? { number, kind: 'too_long' }
+        : { number, kind: 'line', bytes: trimEnd(Buffer.concat(parts, size)) };
     parts = [];
     size = 0;
     return line.kind === 'line' && line.bytes.length === 0 ? null : line;

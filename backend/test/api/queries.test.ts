@@ -109,6 +109,11 @@ test.each([
   expect((response.body as { errors: { pointer: string }[] }).errors.map((error) => error.pointer)).toEqual([pointer]);
 });
 
+test('the list of one user takes no other user beside the one in the path', async () => {
+  const { status, body } = await gateway.get('/events/user/user-0?user_id=user-1');
+  expect([status, body]).toMatchObject([400, { errors: [{ pointer: '/user_id' }] }]);
+});
+
 test('points: 2 logins, a purchase and a referral are 32; an unknown user has none', async () => {
   const user_id = `points-${randomUUID()}`;
   for (const event_name of ['login', 'login', 'purchase', 'referral']) {

@@ -129,6 +129,18 @@ test('Last-Event-ID resumes where the reader left off; an id of another run is t
   expect(foreign.received.map(({ event }) => event)).toEqual(['reset']);
 });
 
+test('an empty Last-Event-ID is none, and one that is cut short is unknown', async () => {
+  const first = await read();
+  const seen = await post();
+  await first.until(isDelivered(first, seen));
+  const empty = await read(undefined, '');
+  const cut = await read(undefined, String(first.received[0]?.id).replace(/\d+$/, ''));
+  const next = await post();
+  for (const reader of [empty, cut]) await reader.until(isDelivered(reader, next));
+  expect(empty.received.map(({ data }) => data.event_id)).toEqual([next, next, next]);
+  expect(cut.received[0]?.event).toBe('reset');
+});
+
 test('a stop of the gateway ends the stream and is not held up by it', async () => {
   const reader = await read();
   await gateway.stop();

@@ -56,9 +56,9 @@ export class EventStream {
   }
 
   private resume(subscription: Subscription, lastId: string): void {
-    const number = lastId.startsWith(`${this.runId}-`) ? Number(lastId.slice(this.runId.length + 1)) : Number.NaN;
-    const isKnown =
-      Number.isInteger(number) && number >= this.count - KEPT_FACTS - 1 && number >= -1 && number < this.count;
+    const place = lastId.startsWith(`${this.runId}-`) ? lastId.slice(this.runId.length + 1) : '';
+    const number = /^\d{1,15}$/.test(place) ? Number(place) : Number.NaN;
+    const isKnown = number >= this.count - KEPT_FACTS - 1 && number < this.count;
     if (!isKnown) {
       subscription.onReset();
       return;
