@@ -9,6 +9,7 @@ import { deprecated } from './middleware/deprecated';
 import { handleError } from './middleware/handle-error';
 import type { RequestLimiting } from './middleware/limit-requests';
 import { measureRequest, type Observe } from './middleware/measure-request';
+import { parseQuery } from './middleware/parse-query';
 import { refuseHeaders } from './middleware/refuse-headers';
 import { requestContext } from './middleware/request-context';
 import { securityHeaders } from './middleware/security-headers';
@@ -47,7 +48,7 @@ export function createApp({
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.set('query parser', 'simple');
+  app.set('query parser', parseQuery);
   app.set('trust proxy', trustProxy);
 
   app.use(requestContext(runtime));

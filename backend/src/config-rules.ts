@@ -1,5 +1,6 @@
 /** The rules that settings are checked by: each reads the trimmed text of an environment variable and says what would be right. */
 import Joi from 'joi';
+import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 
@@ -56,11 +57,15 @@ export function oneOf<T extends string>(...values: readonly T[]): Rule<T> {
   };
 }
 
-/** A path, made absolute from the working directory. */
-export function absolutePath(): Rule<string> {
+/** The path of a file that there is, made absolute from the working directory. */
+export function existingFile(): Rule<string> {
   return readBy('the path of a file', (text) => {
     if (text.includes('\0')) throw new Error('a path holds no NUL');
-    return resolve(text);
+    const path = resolve(text);
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) throw new Error('there is no such file');
+    if (found.isDirectory()) throw new Error('that is a folder');
+    return path;
   });
 }
 
@@ -176,7 +181,8 @@ export function storeUrl(): Rule<SqliteLocation> {
     if (path === undefined || path.startsWith('//')) throw new Error();
     if (path.includes(':memory:')) throw new Error('a database in memory would lose accepted events');
     if (/[?#\0]/.test(path)) throw new Error('the path takes no options after ? or #');
-    if (/[/\\]$/.test(path)) throw new Error('that is a folder');
+    const isFolder = /[/\\]$/.test(path) || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+    if (isFolder) throw new Error('that is a folder');
     return { scheme: 'sqlite', path: resolve(path) };
   });
 }

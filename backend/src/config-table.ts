@@ -4,10 +4,10 @@
  */
 import Joi from 'joi';
 import {
-  absolutePath,
   baseUrl,
   cacheUrl,
   endpointUrl,
+  existingFile,
   headerValue,
   jwtSecrets,
   oneOf,
@@ -85,7 +85,7 @@ export const SETTING_GROUPS = {
     }),
     tlsCertFile: setting<string | null>({
       name: 'TLS_CERT_FILE',
-      rule: absolutePath(),
+      rule: existingFile(),
       fallback: null,
       shownDefault: 'none: plain HTTP, for behind a proxy',
       meaning:
@@ -93,7 +93,7 @@ export const SETTING_GROUPS = {
     }),
     tlsKeyFile: setting<string | null>({
       name: 'TLS_KEY_FILE',
-      rule: absolutePath(),
+      rule: existingFile(),
       fallback: null,
       shownDefault: 'required with `TLS_CERT_FILE`',
       meaning: 'The private key of the certificate, in PEM, without a passphrase.',
@@ -139,7 +139,7 @@ export const SETTING_GROUPS = {
     }),
     jwtKeyFile: setting<string | null>({
       name: 'JWT_KEY_FILE',
-      rule: absolutePath(),
+      rule: existingFile(),
       fallback: null,
       shownDefault: 'none',
       meaning:
@@ -147,7 +147,7 @@ export const SETTING_GROUPS = {
     }),
     clientsFile: setting<string | null>({
       name: 'CLIENTS_FILE',
-      rule: absolutePath(),
+      rule: existingFile(),
       fallback: null,
       shownDefault: '`config/clients.yml`, for development only',
       meaning: 'Who may ask for a token, and for which scopes. Read again on SIGHUP.',
@@ -156,7 +156,7 @@ export const SETTING_GROUPS = {
   Events: {
     eventsFile: setting<string | null>({
       name: 'EVENTS_FILE',
-      rule: absolutePath(),
+      rule: existingFile(),
       fallback: null,
       shownDefault: '`config/events.yml`',
       meaning:
@@ -209,7 +209,7 @@ export const SETTING_GROUPS = {
   Upstreams: {
     destinationsFile: setting<string | null>({
       name: 'DESTINATIONS_FILE',
-      rule: absolutePath(),
+      rule: existingFile(),
       fallback: null,
       shownDefault: 'none',
       meaning:

@@ -103,7 +103,7 @@ describe('the settings', () => {
     ['STORE_URL', 'sqlite:///var/lib/g.db', { store: { scheme: 'sqlite', path: '/var/lib/g.db' } }],
     ['STORE_URL', 'sqlite:g.db', { store: { scheme: 'sqlite', path: join(process.cwd(), 'g.db') } }],
     ['CACHE_URL', 'memory:', { cache: { scheme: 'memory' } }],
-    ['CLIENTS_FILE', 'my/clients.yml', { clientsFile: join(process.cwd(), 'my/clients.yml') }],
+    ['CLIENTS_FILE', 'config/clients.yml', { clientsFile: join(process.cwd(), 'config/clients.yml') }],
     ['EVENT_API_URL', 'http://127.0.0.1:3001/', { eventApiUrl: 'http://127.0.0.1:3001' }],
     ['USER_API_URL', 'https://users.example.com/base/', { userApiUrl: 'https://users.example.com/base' }],
     [
@@ -239,6 +239,10 @@ describe('relations', () => {
     const faults = faultsOf(environment);
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatch(new RegExp(`^${expected}`));
+  });
+
+  it('are not asked of settings that are wrong by themselves', () => {
+    expect(faultsOf({ PORT: 'x', METRICS_PORT: 'y' })).toHaveLength(2);
   });
 
   it.each([

@@ -89,7 +89,7 @@ function relationFaults(v: Values, isProduction: boolean): string[] {
     v.retentionMs !== null && v.retentionMs < v.eventMaxAgeMs + DAY_MS,
     `RETENTION_MS was ${String(v.retentionMs)}; it must be at least EVENT_MAX_AGE_MS and a day more, here ${v.eventMaxAgeMs + DAY_MS}, or a late repeat would count as new.`,
   );
-  refuse(v.port !== 0 && v.port === v.metricsPort, `METRICS_PORT was ${v.port}; it must differ from PORT.`);
+  refuse(v.port > 0 && v.port === v.metricsPort, `METRICS_PORT was ${v.port}; it must differ from PORT.`);
   refuse(
     typeof v.adeventsxUrl === 'string' && v.adeventsxApiKey === null,
     'ADEVENTSX_API_KEY was not set; it must be the key for ADEVENTSX_URL, which is set.',

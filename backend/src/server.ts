@@ -1,6 +1,7 @@
-import { ConfigError, loadConfig } from './config';
-import { SettingsFileError } from './external-services/files/yaml-file';
+import { ConfigError, loadConfig, type Config } from './config';
+import { SettingsFilesError } from './external-services/files/yaml-file';
 import { createGateway, type Gateway } from './gateway';
+import { StoreUnavailableError } from './interfaces/event-store';
 import { createLogger } from './logger';
 
 /** The process: settings in, signals, exit codes. 0: stopped when asked to; 1: could not start, or had to give up. */
@@ -9,18 +10,25 @@ import { createLogger } from './logger';
 class StartError extends Error {}
 
 function complain(error: unknown): void {
-  const isExplained = error instanceof ConfigError || error instanceof SettingsFileError || error instanceof StartError;
+  const isExplained =
+    error instanceof ConfigError || error instanceof SettingsFilesError || error instanceof StartError;
   const text = error instanceof Error ? (isExplained ? error.message : (error.stack ?? error.message)) : String(error);
   process.stderr.write(`sluice: ${text}\n`);
 }
 
-function explain(error: unknown, port: number): unknown {
-  const code = (error as { code?: unknown }).code;
-  if (code === 'EADDRINUSE')
-    return new StartError(`port ${String(port)} is in use; stop what listens there or set PORT to another.`);
-  if (code === 'EACCES')
-    return new StartError(`this user may not listen on port ${String(port)}; set PORT to one above 1023.`);
-  return error;
+/** What is wrong where the store cannot be opened, or the system does not let us listen. */
+function explain(error: unknown, { host, metricsPort, port: mainPort, store }: Config): unknown {
+  if (error instanceof StoreUnavailableError) return new StartError(`STORE_URL was ${store.path}: ${error.message}.`);
+  const { code, port = mainPort } = error as { code?: unknown; port?: number };
+  const setting = port === metricsPort ? 'METRICS_PORT' : 'PORT';
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `port ${port} is in use; stop what listens there or set ${setting} to another.`,
+    EACCES: `this user may not listen on port ${port}; set ${setting} to one above 1023.`,
+    EADDRNOTAVAIL: `HOST was ${host}; it must be an address of this machine.`,
+    ENOTFOUND: `HOST was ${host}; it must be an address of this machine, and no address of that name is known.`,
+  };
+  const reason = typeof code === 'string' && Object.hasOwn(reasons, code) ? reasons[code] : undefined;
+  return reason === undefined ? error : new StartError(reason);
 }
 
 /** A second SIGINT within this time is taken for an echo of the first. */
@@ -69,7 +77,7 @@ async function main(): Promise<void> {
   });
 
   const { url } = await gateway.start().catch((error: unknown) => {
-    throw explain(error, config.port);
+    throw explain(error, config);
   });
   log.info({ url, environment: config.environment, store: config.store.path }, 'gateway.started');
 }

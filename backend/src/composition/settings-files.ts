@@ -5,13 +5,14 @@ import { readCatalogueFile } from '../external-services/files/catalogue-file';
 import { readClientsFile } from '../external-services/files/clients-file';
 import { watchFile } from '../external-services/files/watch-file';
 import { readDestinationsFile } from '../external-services/files/destinations-file';
-import { SettingsFileError } from '../external-services/files/yaml-file';
+import { SettingsFileError, SettingsFilesError } from '../external-services/files/yaml-file';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
+import { JwtSigner } from '../external-services/tokens/jwt-signer';
 import { ClientRegistry } from '../services/auth/client-registry';
 import type { DeliveryWorker } from '../services/delivery/delivery-worker';
 import { Catalogue } from '../services/events/catalogue';
-import { SettingsKeys } from './settings-keys';
+import { readTls, readTokenKeys, SettingsKeys } from './settings-keys';
 
 /** A client that was taken out of the file is refused within a minute, also when nobody sends a signal. */
 const CLIENTS_LOOKED_AT_EVERY_MS = 20_000;
@@ -26,13 +27,29 @@ export class SettingsFiles {
     readonly keys: SettingsKeys,
   ) {}
 
-  /** @throws SettingsFileError naming every fault of the first faulty file with its line */
+  /** @throws SettingsFilesError naming every fault of every file with its line */
   static async read(config: Config, runtime: Runtime): Promise<SettingsFiles> {
-    const catalogue = new Catalogue(await readCatalogueFile(config.eventsFile, config.lookup));
-    const clients = new ClientRegistry(await readClientsFile(config.clientsFile, config));
+    const faulty: [string, SettingsFileError][] = [];
+    const orFault = async <T>(setting: string, reading: Promise<T>): Promise<T | null> => {
+      try {
+        return await reading;
+      } catch (error) {
+        if (!(error instanceof SettingsFileError)) throw error;
+        faulty.push([setting, error]);
+        return null;
+      }
+    };
+    const clients = await orFault('CLIENTS_FILE', readClientsFile(config.clientsFile, config));
+    const tokenKeys = await orFault('JWT_KEY_FILE', readTokenKeys(config));
+    const tls = await orFault('TLS_CERT_FILE, TLS_KEY_FILE', readTls(config));
+    const entries = await orFault('EVENTS_FILE', readCatalogueFile(config.eventsFile, config.lookup));
+    const catalogue = entries && new Catalogue(entries);
+    const definitions = await orFault('DESTINATIONS_FILE', readDefinitions(config, catalogue));
+    if (faulty.length > 0 || !clients || !tokenKeys || !catalogue || !definitions) throw new SettingsFilesError(faulty);
     const destinations = new DestinationSet(runtime);
-    destinations.replace(await readDefinitions(config, catalogue));
-    return new SettingsFiles(config, clients, catalogue, destinations, await SettingsKeys.read(config));
+    destinations.replace(definitions);
+    const keys = new SettingsKeys(config, new JwtSigner(tokenKeys), tls);
+    return new SettingsFiles(config, new ClientRegistry(clients), catalogue, destinations, keys);
   }
 
   /** Takes the clients over as soon as their file has changed. Returns the function that ends it. */
@@ -76,10 +93,10 @@ async function takeOver(setting: string, log: Log, read: () => Promise<void>): P
 }
 
 /** Without a file, two settings make the destinations; `event-api` then gets only what `/addEvent` takes. */
-async function readDefinitions(config: Config, catalogue: Catalogue): Promise<DestinationDefinition[]> {
+async function readDefinitions(config: Config, catalogue: Catalogue | null): Promise<DestinationDefinition[]> {
   const { destinationsFile, adeventsxUrl, adeventsxApiKey, eventApiUrl, deliveryConcurrency: concurrency } = config;
   if (destinationsFile !== null) {
-    const eventNames = catalogue.names();
+    const eventNames = catalogue?.names() ?? null;
     return readDestinationsFile(destinationsFile, { lookup: config.lookup, eventNames, concurrency });
   }
   const common = { concurrency, ratePerSecond: null, mode: 'live' } as const;

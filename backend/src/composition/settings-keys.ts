@@ -1,16 +1,18 @@
 import type { Config } from '../config';
 import { readTlsFiles, readTokenKeysFile, type TlsPair } from '../external-services/files/pem-files';
-import { JwtSigner } from '../external-services/tokens/jwt-signer';
+import type { JwtSigner } from '../external-services/tokens/jwt-signer';
 import { hmacTokenKey, type TokenKeys } from '../external-services/tokens/token-key';
 
-async function readTokenKeys(config: Config): Promise<TokenKeys> {
+/** The keys of tokens that the settings name. @throws SettingsFileError */
+export async function readTokenKeys(config: Config): Promise<TokenKeys> {
   if (config.jwtKeyFile !== null) return readTokenKeysFile(config.jwtKeyFile);
   const [first, ...others] = config.jwtKeys.map(hmacTokenKey);
   if (first === undefined) throw new Error('no JWT key is configured');
   return [first, ...others];
 }
 
-async function readTls({ tlsCertFile, tlsKeyFile }: Config): Promise<TlsPair | null> {
+/** The certificate and its key, where the settings name them. @throws SettingsFileError */
+export async function readTls({ tlsCertFile, tlsKeyFile }: Config): Promise<TlsPair | null> {
   return tlsCertFile !== null && tlsKeyFile !== null ? readTlsFiles(tlsCertFile, tlsKeyFile) : null;
 }
 
@@ -19,16 +21,11 @@ export class SettingsKeys {
   /** What the server must do with a new certificate. */
   onNewTls: (pair: TlsPair) => void = () => undefined;
 
-  private constructor(
+  constructor(
     private readonly config: Config,
     readonly signer: JwtSigner,
     readonly tls: TlsPair | null,
   ) {}
-
-  /** @throws SettingsFileError */
-  static async read(config: Config): Promise<SettingsKeys> {
-    return new SettingsKeys(config, new JwtSigner(await readTokenKeys(config)), await readTls(config));
-  }
 
   /** @throws SettingsFileError, and then nothing has changed */
   async reloadTokenKeys(): Promise<void> {

@@ -3,9 +3,10 @@ import type { RequestHandler } from 'express';
 /** A preflight is remembered by the browser for this long. */
 const PREFLIGHT_SECONDS = 600;
 const METHODS = 'GET, HEAD, POST';
-const REQUEST_HEADERS = 'Authorization, Content-Type, Idempotency-Key, Prefer, X-Request-Id';
+const REQUEST_HEADERS =
+  'Authorization, Content-Encoding, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, X-Request-Id';
 const RESPONSE_HEADERS =
-  'Idempotent-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Batch-Complete, X-Partial-Failures, X-Request-Id';
+  'Deprecation, Idempotent-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Batch-Complete, WWW-Authenticate, X-Partial-Failures, X-Request-Id';
 
 /** Lets the pages of these origins call (the CORS protocol of the Fetch standard), with a token but without cookies. Without origins everything stays closed. */
 export function allowOrigins(origins: readonly string[]): RequestHandler {

@@ -81,8 +81,10 @@ export function toAppError(error: unknown): AppError {
       },
     );
   }
-  // What the router itself refuses: a path whose percent-encoding is broken.
-  if (error instanceof URIError) return new AppError('invalid_request', 'The path is not valid percent-encoded UTF-8.');
+  // A path, refused by the router, or a query whose percent-encoding is broken.
+  if (error instanceof URIError) {
+    return new AppError('invalid_request', 'The path or the query is not valid percent-encoded UTF-8.');
+  }
   return new AppError('internal_error', 'Something went wrong here; the request id names it in the log.', {
     cause: error,
   });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,14 +48,50 @@ test('production refuses the public clients of the development file', async () =
   expect(stderr).toMatch(/public/);
 });
 
-test('a port in use is said in words', async () => {
+test('every faulty file is named by its setting, with all its faults', async () => {
+  const files = {
+    CLIENTS_FILE: 'clients: [{ id: a }, { id: b, public: true, scopes: [events:all] }]',
+    EVENTS_FILE: 'events: []',
+    DESTINATIONS_FILE: 'destinations: [{ name: a }]',
+    JWT_KEY_FILE: 'no key',
+  };
+  const paths = Object.entries(files).map(([name, text]): [string, string] => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return [name, path];
+  });
+  const { code, stderr } = await startAndFail(settings(Object.fromEntries(paths)));
+  expect(code).toBe(1);
+  for (const [name, path] of paths) expect(stderr).toContain(`${name}: ${path} cannot be used`);
+  expect(stderr).toContain('clients[0].scopes is missing');
+  expect(stderr).toContain('clients[1].scopes[0] must be one of');
+});
+
+test('a file that is not there is told with the other settings', async () => {
+  const { code, stderr } = await startAndFail(settings({ PORT: 'x', CLIENTS_FILE: join(folder, 'none.yml') }));
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^ *CLIENTS_FILE was .*there is no such file/m);
+  expect(stderr).toMatch(/^ *PORT was /m);
+});
+
+test.each([
+  ['HOST', { HOST: '192.0.2.1' }, 'HOST was 192.0.2.1; it must be an address of this machine'],
+  ['STORE_URL', { STORE_URL: `sqlite:${__filename}` }, `STORE_URL was ${__filename}: `],
+])('what the system refuses is told by its setting: %s', async (_name, environment, said) => {
+  const { code, stderr } = await startAndFail(settings(environment));
+  expect(code).toBe(1);
+  expect(stderr).toContain(said);
+  expect(stderr).not.toContain('    at ');
+});
+
+test.each(['PORT', 'METRICS_PORT'])('%s in use is said in words', async (name) => {
   const other = net.createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const { port } = other.address() as net.AddressInfo;
-  const { code, stderr } = await startAndFail(settings({ PORT: String(port) }));
+  const { code, stderr } = await startAndFail(settings({ [name]: String(port) }));
   other.close();
   expect(code).toBe(1);
-  expect(stderr).toMatch(new RegExp(`port ${String(port)} is in use`));
+  expect(stderr).toMatch(new RegExp(`port ${String(port)} is in use; .* set ${name} to`));
 });
 
 test('SIGTERM ends it with code 0; without JWT_SECRET in development a line says that a key was made', async () => {

@@ -73,6 +73,14 @@ describe('headers that may stand once', () => {
   });
 });
 
+test.each(['user_id=%ff', 'user_id=%zz', 'user_id=%', '__proto__=1', '%5F_proto__=1'])(
+  'the query ?%s is a 400',
+  async (query) => {
+    const answer = await supertest(gateway.url).get(`/events?${query}`).set('Authorization', `Bearer ${token}`);
+    expect([answer.status, (answer.body as { code: string }).code]).toEqual([400, 'invalid_request']);
+  },
+);
+
 describe('compressed bodies', () => {
   const send = (encoding: string, body: Buffer) =>
     fetch(`${gateway.url}/events`, {

@@ -23,7 +23,8 @@ export interface DestinationsFileRules {
   /** Gives what `${NAME}` stands for. */
   readonly lookup: NonNullable<YamlRules<DestinationsFile>['lookup']>;
   /** The names of the event catalogue: a destination can want no others. */
-  readonly eventNames: readonly string[];
+  /** Null: not known, and so not asked for. */
+  readonly eventNames: readonly string[] | null;
   /** For a destination that does not say. */
   readonly concurrency: number;
 }
@@ -120,7 +121,7 @@ const OF_TYPE: Readonly<Record<string, readonly (typeof TYPES)[number][]>> = {
 };
 
 /** What one entry says that its type cannot do, or leaves out that it needs. */
-function faultsOfEntry(entry: Entry, eventNames: ReadonlySet<string>): [string, string][] {
+function faultsOfEntry(entry: Entry, eventNames: ReadonlySet<string> | null): [string, string][] {
   const { type, mode, events, url, maxBatch = 1, batchMode } = entry;
   const faults: [string, string][] = Object.entries(OF_TYPE)
     .filter(([key, types]) => key in entry && !types.includes(type))
@@ -131,15 +132,15 @@ function faultsOfEntry(entry: Entry, eventNames: ReadonlySet<string>): [string, 
   refuse(type === 'webhook' && entry.secrets === undefined, '', 'must have secrets');
   refuse(batchMode !== undefined && maxBatch === 1, 'batchMode', 'needs a maxBatch of 2 or more');
   refuse(type === 'event-api' && url.includes('?'), 'url', 'must be a base URL: /addEvent is appended to it');
-  if (events !== '*') {
+  if (events !== '*' && eventNames !== null) {
     const unknown = events.filter((name) => !eventNames.has(name)).slice(0, 10);
     refuse(unknown.length > 0, 'events', `must be names of the event catalogue, which lacks ${unknown.join(', ')}`);
   }
   return faults;
 }
 
-function faultsOf({ destinations }: DestinationsFile, eventNames: readonly string[]): YamlFault[] {
-  const known = new Set(eventNames);
+function faultsOf({ destinations }: DestinationsFile, eventNames: readonly string[] | null): YamlFault[] {
+  const known = eventNames && new Set(eventNames);
   return destinations.flatMap((entry, index) =>
     faultsOfEntry(entry, known).map(([key, detail]) => ({
       at: ['destinations', index, ...(key === '' ? [] : [key])],

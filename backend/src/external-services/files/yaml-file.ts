@@ -20,6 +20,14 @@ export class SettingsFileError extends Error {
   }
 }
 
+/** Files of settings that cannot be used, each named by its setting. */
+export class SettingsFilesError extends Error {
+  override readonly name = 'SettingsFilesError';
+  constructor(faulty: readonly (readonly [setting: string, error: SettingsFileError])[]) {
+    super(faulty.map(([setting, { message }]) => `${setting}: ${message}`).join('\n'));
+  }
+}
+
 export interface YamlRules<T> {
   /** Its messages complete "<place> …": `must be a string`. Nothing is converted. */
   readonly schema: Joi.Schema<T>;

@@ -1,11 +1,19 @@
+import { isIP } from 'node:net';
+
+/** An address and a port, as some proxies write them: the port is the client's to choose and tells nobody from anybody. */
+const WITH_PORT = /^(?:(\d{1,3}(?:\.\d{1,3}){3})|\[([^\]]*)\])(?::\d{1,5})?$/;
+
 /**
  * What counts as one address where attempts and requests are counted: an IPv4 address as it is, an IPv6 address by its first 64 bits,
- * since whoever has one of such a network usually has all of them (RFC 6177 gives a site at least as many).
+ * since whoever has one of such a network usually has all of them (RFC 6177 gives a site at least as many). All that is no address is one.
  */
-export function addressGroup(address: string): string {
+export function addressGroup(text: string): string {
+  const [, ipv4, ipv6] = WITH_PORT.exec(text) ?? [];
+  const address = ipv4 ?? ipv6 ?? text;
+  if (isIP(address) === 0) return 'no address';
   const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
-  if (!address.includes(':')) return address;
+  if (isIP(address) === 4) return address;
   const [plain = ''] = address.split('%');
   const [head = '', tail] = plain.split('::');
   const first = head === '' ? [] : head.split(':');
