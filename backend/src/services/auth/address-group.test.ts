@@ -12,7 +12,6 @@ test.each([
   ['[2001:db8::1]:4711', '2001:db8:0:0::/64'],
   ['[2001:db8::1]', '2001:db8:0:0::/64'],
   ['unknown', 'no address'],
-  ['192.0.2.999', 'no address'],
   ['', 'no address'],
 ])('%s counts as %s', (address, group) => {
   expect(addressGroup(address)).toBe(group);

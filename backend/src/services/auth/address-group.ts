@@ -1,4 +1,5 @@
-import { isIP } from 'node:net';
+const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
+const IPV6 = /^[0-9a-f]*:[0-9a-f:.]*(?:%|$)/i;
 
 /** An address and a port, as some proxies write them: the port is the client's to choose and tells nobody from anybody. */
 const WITH_PORT = /^(?:(\d{1,3}(?:\.\d{1,3}){3})|\[([^\]]*)\])(?::\d{1,5})?$/;
@@ -10,10 +11,10 @@ const WITH_PORT = /^(?:(\d{1,3}(?:\.\d{1,3}){3})|\[([^\]]*)\])(?::\d{1,5})?$/;
 export function addressGroup(text: string): string {
   const [, ipv4, ipv6] = WITH_PORT.exec(text) ?? [];
   const address = ipv4 ?? ipv6 ?? text;
-  if (isIP(address) === 0) return 'no address';
   const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
-  if (isIP(address) === 4) return address;
+  if (IPV4.test(address)) return address;
+  if (!IPV6.test(address)) return 'no address';
   const [plain = ''] = address.split('%');
   const [head = '', tail] = plain.split('::');
   const first = head === '' ? [] : head.split(':');
