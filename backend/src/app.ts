@@ -3,10 +3,10 @@ import express, { type Express, type RequestHandler } from 'express';
 import { AppError } from './errors';
 import type { Log } from './interfaces/log';
 import type { Runtime } from './interfaces/runtime';
-import { bodyDeadline } from './middleware/body-deadline';
 import { allowOrigins } from './middleware/allow-origins';
 import { deprecated } from './middleware/deprecated';
 import { handleError } from './middleware/handle-error';
+import { inSequence } from './middleware/in-sequence';
 import type { RequestLimiting } from './middleware/limit-requests';
 import { measureRequest, type Observe } from './middleware/measure-request';
 import { parseQuery } from './middleware/parse-query';
@@ -14,11 +14,9 @@ import { refuseHeaders } from './middleware/refuse-headers';
 import { requestContext } from './middleware/request-context';
 import { securityHeaders } from './middleware/security-headers';
 import { shedLoad } from './middleware/shed-load';
+import { PathTable } from './path-table';
 import type { Route } from './route';
 import type { Scope } from './types/auth';
-
-/** A body takes at most this long; streams of events are excepted (middleware/body-deadline.ts). */
-const BODY_DEADLINE_MS = 30_000;
 
 export interface AppParts {
   readonly routes: readonly Route[];
@@ -34,47 +32,60 @@ export interface AppParts {
 }
 
 /** The order in which a request passes through. Never listens. */
-export function createApp({
-  routes,
-  authenticate,
-  limiting,
-  corsOrigins,
-  isOverloaded,
-  observe,
-  runtime,
-  log,
-  trustProxy,
-}: AppParts): Express {
+export function createApp(parts: AppParts): Express {
+  const { routes, limiting, corsOrigins, isOverloaded, runtime, log, trustProxy } = parts;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', parseQuery);
   app.set('trust proxy', trustProxy);
-
-  app.use(requestContext(runtime));
-  app.use(securityHeaders());
-  app.use(allowOrigins(corsOrigins));
-  app.use(refuseHeaders);
-  app.use(shedLoad(isOverloaded, new Set(routes.flatMap(({ path, isProbe }) => (isProbe === true ? [path] : [])))));
-  app.use(bodyDeadline(BODY_DEADLINE_MS));
-  for (const [path, rows] of byPath(routes)) {
-    for (const row of rows) {
-      app[row.method](
-        path,
-        measureRequest(path, runtime, observe),
-        ...guards(row, authenticate, limiting),
-        row.handler,
-      );
-    }
-    app.all(path, ...rows.slice(0, 1).flatMap(noticeOf), refuseMethod(rows));
-  }
-  app.use(() => {
-    throw new AppError('not_found', 'There is nothing at this path.');
-  });
+  const probes = new Set(routes.flatMap(({ path, isProbe }) => (isProbe === true ? [path] : [])));
+  app.use(
+    inSequence([
+      requestContext(runtime),
+      securityHeaders(),
+      allowOrigins(corsOrigins),
+      refuseHeaders,
+      shedLoad(isOverloaded, probes),
+      dispatch(parts),
+    ]),
+  );
   app.use(limiting.refused);
   app.use(handleError(log));
   return app;
 }
+
+/** What a path does, by method; any other method is refused. */
+interface PathHandlers {
+  readonly byMethod: ReadonlyMap<string, RequestHandler>;
+  readonly refuse: RequestHandler;
+}
+
+/** Hands the request to the route of its path and method. */
+function dispatch({ routes, authenticate, limiting, observe, runtime }: AppParts): RequestHandler {
+  const table = new PathTable<PathHandlers>();
+  for (const [path, rows] of byPath(routes)) {
+    const byMethod = new Map<string, RequestHandler>();
+    for (const row of rows) {
+      const measure = measureRequest(path, runtime, observe);
+      const handler = inSequence([measure, ...guards(row, authenticate, limiting), row.handler]);
+      for (const method of methodsOf(row)) byMethod.set(method, handler);
+    }
+    const refuse = inSequence([...rows.slice(0, 1).flatMap(noticeOf), refuseMethod([...byMethod.keys()].join(', '))]);
+    table.add(path, { byMethod, refuse });
+  }
+  return (request, response, next) => {
+    const found = table.find(request.path);
+    if (found === null) throw new AppError('not_found', 'There is nothing at this path.');
+    const { byMethod, refuse } = found.value;
+    request.params = found.params;
+    void (byMethod.get(request.method) ?? refuse)(request, response, next);
+  };
+}
+
+/** A handler of GET answers HEAD too: node then leaves the body out (RFC 9110, section 9.3.2). */
+const methodsOf = ({ method }: Route): readonly string[] =>
+  method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
 
 /** Every answer of a deprecated route says so, refusals too. */
 const noticeOf = ({ successor }: Route): RequestHandler[] => (successor === undefined ? [] : [deprecated(successor)]);
@@ -99,8 +110,7 @@ function byPath(routes: readonly Route[]): Map<string, Route[]> {
   return grouped;
 }
 
-function refuseMethod(rows: readonly Route[]): RequestHandler {
-  const allow = rows.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])).join(', ');
+function refuseMethod(allow: string): RequestHandler {
   return (request) => {
     throw new AppError('method_not_allowed', `${request.method} is not a method of this path; allowed: ${allow}.`, {
       headers: { Allow: allow },

@@ -15,7 +15,6 @@ import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import { authenticate } from '../middleware/authenticate';
-import { liftBodyDeadline } from '../middleware/body-deadline';
 import { toAppError, toProblem } from '../middleware/handle-error';
 import { limitRequests, type RequestLimiting } from '../middleware/limit-requests';
 import { openBody } from '../middleware/read-body';
@@ -80,7 +79,6 @@ export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpSer
       openBody,
       readLines,
       toProblem: problemOf,
-      liftBodyDeadline,
     }),
     reading: new EventReadController({ events, store, readQuery: readEventQuery }),
     stream: new StreamController(stream, runtime),

@@ -24,8 +24,6 @@ export interface NdjsonControllerParts {
   readonly openBody: (request: Request, response: Response) => AsyncIterable<Buffer>;
   readonly readLines: (stream: AsyncIterable<Buffer>, maxBytes: number) => AsyncIterable<Line>;
   readonly toProblem: (error: unknown, requestId: string) => object;
-  /** Takes the limit on the time of a whole body away, and sets one on its silence. */
-  readonly liftBodyDeadline: (request: Request, idleMs: number) => void;
 }
 
 /** HTTP for a stream of events: a line in, a result line out, in order. Memory is bounded by the window, whatever the number of lines. */
@@ -33,12 +31,13 @@ export class NdjsonController {
   constructor(private readonly parts: NdjsonControllerParts) {}
 
   readonly post = async (request: Request, response: Response): Promise<void> => {
-    const { events, runtime, readLine, openBody, readLines, toProblem, liftBodyDeadline } = this.parts;
+    const { events, runtime, readLine, openBody, readLines, toProblem } = this.parts;
     const { clientId } = response.locals['caller'] as Caller;
     const requestId = response.locals['requestId'] as string;
     const idempotencyKey = readIdempotencyKey(request);
     const body = openBody(request, response);
-    liftBodyDeadline(request, IDLE_MS);
+    // A stream may take as long as it keeps coming.
+    request.setTimeout(IDLE_MS, () => request.destroy());
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson; charset=utf-8', 'Cache-Control': 'no-store' });
     response.flushHeaders();
     const results = new OrderedLines(response, () => runtime.turn());

@@ -41,28 +41,45 @@ function requireRoom(request: Request, limitBytes: number): void {
   if (declared !== undefined && Number(declared) > limitBytes) throw tooLarge(limitBytes);
 }
 
-/** Collects the whole body, refusing it as soon as it is known to be larger than `limitBytes`. */
-function collect(request: Request, limitBytes: number): Promise<Buffer> {
-  let size = 0;
-  const collected = new Promise<Buffer>((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      heldBytes += chunk.length;
-      const isFull = heldBytes > HELD_BYTES_MAX;
-      if (size > limitBytes || isFull) {
-        request.removeAllListeners('data');
-        // From here on it is dropped.
-        request.resume();
-        return reject(isFull ? new AppError('overloaded', 'Too many bodies are on their way.') : tooLarge(limitBytes));
-      }
-      chunks.push(chunk);
-    });
-    request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)));
-    request.once('error', (cause) => reject(new AppError('invalid_request', 'The body was cut short.', { cause })));
-    request.once('aborted', () => reject(new AppError('invalid_request', 'The body was cut short.')));
+/** A body must be here in time, or its sender only wants to hold a connection. (Node's own requestTimeout would limit streams of events too.) */
+const BODY_DEADLINE_MS = 30_000;
+
+const tooLate = () =>
+  new AppError('request_timeout', `The body was not here within ${String(BODY_DEADLINE_MS / 1000)} s.`, {
+    headers: { Connection: 'close' },
   });
-  return collected.finally(() => (heldBytes -= size));
+
+/** Collects the whole body, refusing it as soon as it is known to be larger than `limitBytes`. `done` is called once. */
+function collect(request: Request, limitBytes: number, done: (outcome: Buffer | AppError) => void): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let isDone = false;
+  const end = (outcome: Buffer | AppError): void => {
+    if (isDone) return;
+    isDone = true;
+    clearTimeout(timer);
+    heldBytes -= size;
+    done(outcome);
+  };
+  const refuse = (error: AppError): void => {
+    request.removeAllListeners('data');
+    // From here on it is dropped.
+    request.resume();
+    end(error);
+  };
+  const timer = setTimeout(() => refuse(tooLate()), BODY_DEADLINE_MS);
+  // The limit alone is no reason for a process to go on.
+  timer.unref();
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    heldBytes += chunk.length;
+    if (heldBytes > HELD_BYTES_MAX) refuse(new AppError('overloaded', 'Too many bodies are on their way.'));
+    else if (size > limitBytes) refuse(tooLarge(limitBytes));
+    else chunks.push(chunk);
+  });
+  request.on('end', () => end(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)));
+  // Whoever leaves in the middle of a body ends it with an error too.
+  request.on('error', (cause) => end(new AppError('invalid_request', 'The body was cut short.', { cause })));
 }
 
 const miscoded = (cause: unknown) =>
@@ -125,19 +142,20 @@ function reader(mediaType: string, limitBytes: number, parse: (text: string) => 
     const coding = codingOf(request);
     requireRoom(request, limitBytes);
     inviteBody(response);
-    const collected = collect(request, limitBytes);
-    const whole = coding ? collected.then((bytes) => decompressed(bytes, coding.whole, limitBytes)) : collected;
-    whole.then(
-      (bytes) => {
-        try {
-          request.body = parse(decodeUtf8(bytes));
-        } catch (error) {
-          return next(error);
-        }
-        next();
-      },
-      (error: unknown) => next(error),
-    );
+    const read = (bytes: Buffer): void => {
+      try {
+        request.body = parse(decodeUtf8(bytes));
+      } catch (error) {
+        next(error);
+        return;
+      }
+      next();
+    };
+    collect(request, limitBytes, (outcome) => {
+      if (outcome instanceof AppError) next(outcome);
+      else if (coding === null) read(outcome);
+      else decompressed(outcome, coding.whole, limitBytes).then(read, next);
+    });
   };
 }
 
