@@ -1,10 +1,11 @@
-import http, { type RequestListener, type ServerResponse } from 'node:http';
+import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo, type Socket } from 'node:net';
 
 import type { Runtime } from './interfaces/runtime';
 import { answerProtocolError } from './middleware/answer-protocol-error';
 import { holdBody, limitRest } from './middleware/rest-of-body';
+import { OpenAnswers } from './open-answers';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -48,7 +49,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const PROTOCOL = {
   keepAliveTimeout: 65_000,
   headersTimeout: 10_000,
-  // A stream of events may take hours; middleware/body-deadline.ts limits all other bodies.
+  // A stream of events may take hours; middleware/read-body.ts limits all other bodies.
   requestTimeout: 0,
   // How often the timeout of headers is looked after: with node's default of 30 s they could take 40.
   connectionsCheckingInterval: 1_000,
@@ -60,7 +61,7 @@ const PROTOCOL = {
 /** Listens, and stops without cutting anyone off: every answer from then on closes its connection, then no new ones, idle ones go last. */
 export class HttpServer {
   private readonly server: http.Server | https.Server;
-  private readonly open = new Set<ServerResponse>();
+  private readonly open = new OpenAnswers();
   private readonly socketsOf = new Map<string, number>();
   private isStopping = false;
   /** Requests that begin once the port is closed. */
@@ -72,9 +73,9 @@ export class HttpServer {
   ) {
     const answer: RequestListener = (request, response) => {
       if (this.isStopping) response.setHeader('Connection', 'close');
-      this.open.add(response);
-      response.once('close', () => {
-        this.open.delete(response);
+      const remove = this.open.add(response);
+      response.on('close', () => {
+        remove();
         if (!request.complete) limitRest(request);
       });
       if (this.hushed === null) listener(request, response);
@@ -98,7 +99,7 @@ export class HttpServer {
 
   /** Requests that are not answered yet. */
   get openRequests(): number {
-    return this.open.size;
+    return this.open.count;
   }
 
   /** Connections from now on get this certificate; those that there are go on. */
@@ -136,7 +137,7 @@ export class HttpServer {
   async stop(): Promise<void> {
     if (!this.server.listening) return;
     this.isStopping = true;
-    for (const response of this.open) if (!response.headersSent) response.setHeader('Connection', 'close');
+    for (const response of this.open.all()) if (!response.headersSent) response.setHeader('Connection', 'close');
     const { runtime, stopTimeoutMs } = this.options;
     const cancelAll = runtime.after(stopTimeoutMs, () => this.server.closeAllConnections());
     // Still listening, so that whoever balances the load reads "not ready" and nobody is refused before that.

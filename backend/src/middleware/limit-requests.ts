@@ -49,7 +49,7 @@ export function limitRequests({ perMinute, limitOf, addressGroup }: LimitParts):
     if (!limit.begin()) {
       throw new AppError('rate_limited', `Too many requests of this ${name} are open at a time; nothing was done.`);
     }
-    response.once('close', limit.end);
+    response.on('close', limit.end);
   };
   const countAddress = (request: Request, response: Response) =>
     count('address', addressGroup(request.ip ?? ''), response);

@@ -8,7 +8,7 @@ export type Observe = (route: string, method: string, status: number, durationMs
 export function measureRequest(route: string, runtime: Runtime, observe: Observe): RequestHandler {
   return (request, response, next) => {
     const startedAt = runtime.monotonic();
-    response.once('close', () => observe(route, request.method, response.statusCode, runtime.monotonic() - startedAt));
+    response.on('close', () => observe(route, request.method, response.statusCode, runtime.monotonic() - startedAt));
     next();
   };
 }

@@ -20,13 +20,13 @@ interface BatchInfo extends UserOptions {
   readonly userIds: string[];
 }
 
-const userIdSchema = Joi.string()
-  .pattern(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/)
-  .messages({
-    'string.base': 'must be a string',
-    'string.empty': 'must be 1 to 64 characters',
-    'string.pattern.base': 'must be 1 to 64 of A–Z a–z 0–9 _ . - and neither "." nor ".."',
-  });
+const USER_ID = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/;
+
+const userIdSchema = Joi.string().pattern(USER_ID).messages({
+  'string.base': 'must be a string',
+  'string.empty': 'must be 1 to 64 characters',
+  'string.pattern.base': 'must be 1 to 64 of A–Z a–z 0–9 _ . - and neither "." nor ".."',
+});
 
 const maxAge = Joi.number().integer().min(0).max(MAX_AGE_SECONDS);
 
@@ -87,8 +87,26 @@ export function readBatchInfo(raw: unknown, isStreamed: boolean): BatchRequest {
   return { userIds: checked.value.userIds, ...toOptions(checked.value) };
 }
 
+const PLAIN_SECONDS = /^(?:0|[1-9][0-9]{0,8})$/;
+
+/** What the schema would make of a query that is spelled as most are, told in a tenth of its time (measured); null: the schema has to be asked. */
+export function readPlainSummaryQuery(query: Readonly<Record<string, unknown>>): UserOptions | null {
+  let includeAnalytics = false;
+  let maxAge: number | undefined;
+  for (const name of Object.keys(query)) {
+    const given = query[name];
+    if (name === 'includeAnalytics' && (given === 'true' || given === 'false')) includeAnalytics = given === 'true';
+    else if (name === 'maxAge' && typeof given === 'string' && PLAIN_SECONDS.test(given)) maxAge = Number(given);
+    else return null;
+  }
+  return maxAge === undefined ? { includeAnalytics } : { includeAnalytics, maxAge };
+}
+
 /** Reads the query of `GET /users/{id}/summary`, whose values are text. Throws AppError `validation_failed`. */
 export function readSummaryQuery(raw: unknown): Omit<BatchRequest, 'userIds'> {
+  const plain = readPlainSummaryQuery(raw as Record<string, unknown>);
+  if (plain !== null) return toOptions(plain);
+  // The query parser's objects have no prototype, which Joi does not expect.
   const checked = summaryQuerySchema.validate({ ...(raw as object) }, { abortEarly: true, errors: LABELS });
   if (checked.error !== undefined) {
     throw new AppError('validation_failed', 'The query may hold includeAnalytics=true|false and maxAge=seconds.', {
@@ -100,6 +118,8 @@ export function readSummaryQuery(raw: unknown): Omit<BatchRequest, 'userIds'> {
 
 /** Checks the id in a path. Throws AppError `validation_failed`. */
 export function readUserId(raw: unknown): string {
+  // The schema finds the words for what is wrong; to find that nothing is would take it ten times as long.
+  if (typeof raw === 'string' && USER_ID.test(raw)) return raw;
   const checked = userIdSchema.required().validate(raw, { errors: LABELS });
   if (checked.error === undefined) return checked.value;
   throw new AppError('validation_failed', 'The id in the path is no user id.', {

@@ -37,6 +37,14 @@ export interface Reading<T> extends SourceReport {
   readonly code: string | null;
 }
 
+/** What the cache holds under an id, and the answer that it makes without asking anybody; null where there is none. */
+export interface Kept<T> {
+  readonly entry: Entry<T> | null;
+  readonly fresh: Reading<T> | null;
+}
+
+const NOTHING_KEPT = { entry: null, fresh: null } as const;
+
 export interface ReadOptions {
   readonly requestId: string;
   /** How old a kept answer may be; null: the usual age, and a little more while it is asked for anew. */
@@ -71,23 +79,28 @@ export class CachedSource<T> {
     return { ...this.counted };
   }
 
-  /** Never rejects, unless the signal aborts for another reason than DEADLINE: then with that reason. */
-  async read(id: string, options: ReadOptions): Promise<Reading<T>> {
-    const entry = await this.kept(id);
-    if (entry !== null) {
-      const ageMs = this.ageOf(entry);
-      if (isFresh(entry, ageMs, options.maxAgeMs)) {
-        this.counted.hits += 1;
-        return {
-          status: entry.value === null ? 'missing' : 'cached',
-          value: entry.value,
-          attempts: 0,
-          ageMs,
-          code: null,
-        };
-      }
+  /** What is kept, and the answer that it makes when it is new enough: then nobody has to be asked. */
+  async look(id: string, maxAgeMs: number | null): Promise<Kept<T>> {
+    const entry = ((await this.parts.cache.get(this.keyOf(id))) as Entry<T> | undefined) ?? null;
+    if (entry === null) return NOTHING_KEPT;
+    const { value } = entry;
+    const ageMs = this.ageOf(entry);
+    if (!isFresh(entry, ageMs, maxAgeMs)) return { entry, fresh: null };
+    this.counted.hits += 1;
+    const status = value === null ? 'missing' : 'cached';
+    return { entry, fresh: { status, value, attempts: 0, ageMs, code: null } };
+  }
+
+  /**
+   * Never rejects, unless the signal aborts for another reason than DEADLINE: then with that reason.
+   * @param kept what `look` has just found; left out, it is looked for
+   */
+  async read(id: string, options: ReadOptions, kept?: Kept<T>): Promise<Reading<T>> {
+    const { entry, fresh } = kept ?? (await this.look(id, options.maxAgeMs));
+    if (fresh !== null) return fresh;
+    if (entry !== null && entry.value !== null && options.maxAgeMs === null) {
       const shownFor = usualMaxAgeMs * entry.stretch + revalidateMs;
-      if (options.maxAgeMs === null && entry.value !== null && ageMs <= shownFor) {
+      if (this.ageOf(entry) <= shownFor) {
         void this.ask(id, options.requestId, this.parts.stopping).catch(() => undefined);
         return this.stale(entry, 0, null);
       }
@@ -134,10 +147,6 @@ export class CachedSource<T> {
       limit.clear();
       if (this.progress.get(id) === progress) this.progress.delete(id);
     }
-  }
-
-  private async kept(id: string): Promise<Entry<T> | null> {
-    return ((await this.parts.cache.get(this.keyOf(id))) as Entry<T> | undefined) ?? null;
   }
 
   private async keep(id: string, answer: SourceAnswer<T>): Promise<void> {
