@@ -9,6 +9,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 /** As long as a body that is wanted may take. */
 const REST_MS = 30_000;
 
+/** Several times the largest body that is wanted anywhere: whoever sends more does not listen. Looked at every second. */
+const REST_BYTES_MAX = 32 * 1024 * 1024;
+const LOOK_EVERY_MS = 1_000;
+
 /** The answers to clients that hold their body back until they are asked for it (`Expect: 100-continue`, RFC 9110, section 10.1.1). */
 const waitingForWord = new WeakSet<ServerResponse>();
 
@@ -48,10 +52,15 @@ export function limitRest(request: IncomingMessage): void {
 
 function dropRest(request: IncomingMessage, done: () => void): void {
   const { socket } = request;
-  const timer = setTimeout(() => socket.destroy(), REST_MS);
+  const readBefore = socket.bytesRead;
+  let leftMs = REST_MS;
+  const timer = setInterval(() => {
+    leftMs -= LOOK_EVERY_MS;
+    if (leftMs <= 0 || socket.bytesRead - readBefore > REST_BYTES_MAX) socket.destroy();
+  }, LOOK_EVERY_MS);
   timer.unref();
   const stop = (): void => {
-    clearTimeout(timer);
+    clearInterval(timer);
     socket.off('close', stop);
     done();
   };
