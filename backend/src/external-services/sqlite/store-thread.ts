@@ -1,10 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
-import type { EventStore } from '../../interfaces/event-store';
+import type { EventStore, Settlement } from '../../interfaces/event-store';
 import type { Log } from '../../interfaces/log';
 import { systemRuntime } from '../system-runtime';
 import { openSqliteEventStore, type SqliteStoreOptions } from './sqlite-event-store';
-import { packError, type ThreadReply, type ThreadRequest, unpackEvents } from './thread-protocol';
+import { packClaim, packError, type ThreadReply, type ThreadRequest, unpackEvents } from './thread-protocol';
 
 /** The store's own thread: here SQLite may block on the disk while the gateway goes on reading and answering requests. */
 
@@ -25,16 +25,20 @@ const log = Object.fromEntries(
 async function answer(store: EventStore, request: ThreadRequest): Promise<void> {
   const { id } = request;
   try {
-    reply({ kind: 'result', id, result: await perform(store, request) });
+    if (request.kind === 'claimDue') {
+      reply({ kind: 'claimed', id, claim: packClaim(await store.claimDue(request.request)) });
+    } else reply({ kind: 'result', id, result: await perform(store, request) });
   } catch (error) {
     reply({ kind: 'failed', id, error: packError(error) });
   }
 }
 
-async function perform(store: EventStore, request: ThreadRequest): Promise<unknown> {
+async function perform(store: EventStore, request: Exclude<ThreadRequest, { kind: 'claimDue' }>): Promise<unknown> {
   switch (request.kind) {
     case 'accept':
       return store.accept(unpackEvents(request.events), request.limits);
+    case 'settle':
+      return store.settle(JSON.parse(request.settlements) as Settlement[]);
     case 'call': {
       const verbs = store as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
       return verbs[request.verb]?.(...request.args);

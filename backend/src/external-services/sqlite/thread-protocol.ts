@@ -1,15 +1,26 @@
 import { AppError, type ErrorCode, type FieldError } from '../../errors';
-import { type AcceptLimits, type EventStore, type NewEvent, StoreUnavailableError } from '../../interfaces/event-store';
+import {
+  type AcceptLimits,
+  type ClaimRequest,
+  type ClaimResult,
+  type EventStore,
+  type NewEvent,
+  StoreUnavailableError,
+} from '../../interfaces/event-store';
+import type { ClaimedDelivery } from '../../types/delivery';
 
 /** What the gateway's thread and the store's thread say to each other. Calls are answered in any order, each by its id. */
 
-/** The verbs that answer once. `verify` streams, and is a request of its own. */
-export type Verb = Exclude<keyof EventStore, 'verify' | 'close'>;
+/** The verbs that answer once and travel as they are. */
+export type Verb = Exclude<keyof EventStore, 'accept' | 'claimDue' | 'settle' | 'verify' | 'close'>;
 
 export type ThreadRequest =
   | { readonly kind: 'call'; readonly id: number; readonly verb: Verb; readonly args: readonly unknown[] }
   /** `accept`, the hot one: the events as one text, since a clone of many small objects and pooled buffers costs more. */
   | { readonly kind: 'accept'; readonly id: number; readonly events: string; readonly limits: AcceptLimits }
+  /** The other hot ones, as text for the same reason: of `claimDue`, the answer. */
+  | { readonly kind: 'settle'; readonly id: number; readonly settlements: string }
+  | { readonly kind: 'claimDue'; readonly id: number; readonly request: ClaimRequest }
   | { readonly kind: 'verify'; readonly id: number }
   | { readonly kind: 'close'; readonly id: number };
 
@@ -17,6 +28,7 @@ export type ThreadReply =
   | { readonly kind: 'opened' }
   | { readonly kind: 'open_failed'; readonly error: PackedError }
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'claimed'; readonly id: number; readonly claim: string }
   | { readonly kind: 'failed'; readonly id: number; readonly error: PackedError }
   | { readonly kind: 'fault'; readonly id: number; readonly fault: unknown }
   | { readonly kind: 'progress'; readonly id: number; readonly checkedEvents: number }
@@ -95,6 +107,32 @@ export function unpackEvents(packed: string): NewEvent[] {
       dueAt,
     })),
   }));
+}
+
+type PackedDelivery = Omit<ClaimedDelivery, 'payload' | 'checksum'> & {
+  readonly payload: string;
+  readonly checksum: string;
+};
+
+export function packClaim({ claimed, ...rest }: ClaimResult): string {
+  const packed: PackedDelivery[] = claimed.map((delivery) => ({
+    ...delivery,
+    payload: delivery.payload.toString('latin1'),
+    checksum: delivery.checksum.toString('latin1'),
+  }));
+  return JSON.stringify({ ...rest, claimed: packed });
+}
+
+export function unpackClaim(packed: string): ClaimResult {
+  const { claimed, ...rest } = JSON.parse(packed) as Omit<ClaimResult, 'claimed'> & { claimed: PackedDelivery[] };
+  return {
+    ...rest,
+    claimed: claimed.map((delivery) => ({
+      ...delivery,
+      payload: Buffer.from(delivery.payload, 'latin1'),
+      checksum: Buffer.from(delivery.checksum, 'latin1'),
+    })),
+  };
 }
 
 /** A clone turns every Buffer into a plain Uint8Array; this turns them back, in place and without copying. */

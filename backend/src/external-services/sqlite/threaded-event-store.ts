@@ -9,6 +9,7 @@ import {
   restoreBuffers,
   type ThreadReply,
   type ThreadRequest,
+  unpackClaim,
   unpackError,
   type Verb,
 } from './thread-protocol';
@@ -72,8 +73,12 @@ class ThreadedEventStore implements EventStore {
     this.request((id) => ({ kind: 'accept', id, events: packEvents(events), limits })) as ReturnType<
       EventStore['accept']
     >;
-  readonly claimDue = this.verb('claimDue');
-  readonly settle = this.verb('settle');
+  readonly claimDue: EventStore['claimDue'] = (request) =>
+    this.request((id) => ({ kind: 'claimDue', id, request })) as ReturnType<EventStore['claimDue']>;
+  readonly settle: EventStore['settle'] = (settlements) =>
+    this.request((id) => ({ kind: 'settle', id, settlements: JSON.stringify(settlements) })) as ReturnType<
+      EventStore['settle']
+    >;
   readonly find = this.verb('find');
   readonly list = this.verb('list');
   readonly listDeliveries = this.verb('listDeliveries');
@@ -151,7 +156,8 @@ class ThreadedEventStore implements EventStore {
     if (message.kind === 'fault') return pending.onFault?.(message.fault as StoreFault);
     if (message.kind === 'progress') return pending.onProgress?.(message.checkedEvents);
     this.pending.delete(message.id);
-    if (message.kind === 'result') pending.resolve(restoreBuffers(message.result));
+    if (message.kind === 'claimed') pending.resolve(unpackClaim(message.claim));
+    else if (message.kind === 'result') pending.resolve(restoreBuffers(message.result));
     else pending.reject(unpackError(message.error));
   }
 

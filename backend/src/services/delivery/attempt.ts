@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { Destination } from '../../interfaces/destination';
 import type { Settlement } from '../../interfaces/event-store';
@@ -35,8 +35,7 @@ export function passOver(delivery: ClaimedDelivery, at: number, dueAt: number): 
 }
 
 function reasonNotToSend(delivery: ClaimedDelivery, { contract }: Destination, now: number): DeadReason | null {
-  const checksum = createHash('sha256').update(delivery.payload).digest();
-  if (!checksum.equals(delivery.checksum)) return 'payload_corrupt';
+  if (hash('sha256', delivery.payload, 'hex') !== delivery.checksum.toString('hex')) return 'payload_corrupt';
   return now > tooOldAfter(delivery, contract.maxAgeMs) ? 'too_old_for_destination' : null;
 }
 

@@ -7,7 +7,7 @@ import type { ClaimedDelivery } from '../../types/delivery';
 import type { EventFeed } from '../events/event-feed';
 import type { Circuit } from '../resilience/circuit';
 import { Pool } from '../resilience/pool';
-import { attemptDeliveries, passOver } from './attempt';
+import { attemptDeliveries, type AttemptParts, passOver } from './attempt';
 import { groupForCalls } from './grouping';
 import type { OutcomeRecorder } from './outcome-recorder';
 import { Pace } from './pace';
@@ -47,6 +47,7 @@ export class DeliveryLane implements Startable {
   private readonly inFlight = new Set<Promise<void>>();
   private readonly cut = new AbortController();
   private readonly pace: Pace;
+  private readonly attemptParts: AttemptParts;
   /** What was claimed ahead waits here for its turn; also what was claimed for few calls and needs more, each smaller, since some of it has failed before. */
   private readonly calls: Pool;
   /** Whether the last call was. */
@@ -65,6 +66,7 @@ export class DeliveryLane implements Startable {
     this.pace = new Pace(parts.runtime, parts.destination);
     this.calls = new Pool({ size: parts.destination.concurrency, maxWaiting: CLAIM_MAX });
     this.maxBatch = parts.destination.contract.maxBatch;
+    this.attemptParts = { ...parts, ...parts.settings, pace: this.pace, cut: this.cut.signal };
   }
 
   start(): Promise<void> {
@@ -194,13 +196,12 @@ export class DeliveryLane implements Startable {
   }
 
   private async attempt(group: readonly ClaimedDelivery[]): Promise<Settlement[]> {
-    const { settings, destination, runtime, outcomes } = this.parts;
-    const { pace, cut } = this;
+    const { destination, runtime, outcomes } = this.parts;
     const now = runtime.now();
     // What was claimed ahead is not sent once nothing more may be.
     if (this.isStopping || !outcomes.canSend) return group.map((delivery) => passOver(delivery, now, now));
     const started = runtime.monotonic();
-    const settlements = await attemptDeliveries(group, { ...this.parts, ...settings, pace, cut: cut.signal });
+    const settlements = await attemptDeliveries(group, this.attemptParts);
     this.isQuick = runtime.monotonic() - started <= QUICK_CALL_MS;
     const isWhole = settlements.every(({ record, next }) => record !== null || next.status === 'dead');
     const wasSent = settlements.some(({ record }) => record !== null);
