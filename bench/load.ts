@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly seconds?: number;
   /** … or this many requests. */
   readonly amount?: number;
+  /** Left out: one event a request. */
+  readonly eventsPerRequest?: number;
 }
 
 /** A purchase with a fresh id, as the whole bench posts it. */
@@ -34,8 +36,13 @@ function purchase(): string {
   });
 }
 
-/** Posts purchases over keep-alive connections, one at a time on each. */
-export async function postEvents({ url, token, connections, seconds, amount }: LoadOptions): Promise<LoadResult> {
+function batchOf(events: number): string {
+  return `{"events":[${Array.from({ length: events }, purchase).join()}]}`;
+}
+
+/** Posts purchases over keep-alive connections, one request at a time on each. */
+export async function postEvents(options: LoadOptions): Promise<LoadResult> {
+  const { url, token, connections, seconds, amount, eventsPerRequest } = options;
   const result = await autocannon({
     url,
     connections,
@@ -44,9 +51,12 @@ export async function postEvents({ url, token, connections, seconds, amount }: L
     requests: [
       {
         method: 'POST',
-        path: '/events',
+        path: eventsPerRequest === undefined ? '/events' : '/events/batch',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-        setupRequest: (request) => ({ ...request, body: purchase() }),
+        setupRequest: (request) => ({
+          ...request,
+          body: eventsPerRequest === undefined ? purchase() : batchOf(eventsPerRequest),
+        }),
       },
     ],
   });
@@ -59,12 +69,20 @@ export async function postEvents({ url, token, connections, seconds, amount }: L
   };
 }
 
-/** A token of the development client that needs no secret. */
-export async function fetchToken(url: string): Promise<string> {
+interface Credentials {
+  readonly clientId: string;
+  readonly clientSecret?: string;
+}
+
+/** A token; left out, of the development client that needs no secret. */
+export async function fetchToken(
+  url: string,
+  client: Credentials = { clientId: 'marketing-dashboard' },
+): Promise<string> {
   const response = await fetch(`${url}/auth`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ clientId: 'marketing-dashboard' }),
+    body: JSON.stringify(client),
   });
   if (!response.ok) throw new Error(`POST /auth answered ${String(response.status)}`);
   const { access_token } = (await response.json()) as { access_token: string };

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 
 /** A server of the bench in its own process, so that it shares no event loop with the load. */
@@ -13,6 +14,16 @@ export interface BenchServer {
 }
 
 const DIST = join(__dirname, '..');
+
+/** A port of this machine that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 /** Starts `dist/<script>` and waits until `path` answers 200. */
 export async function startServer(
