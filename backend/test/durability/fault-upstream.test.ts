@@ -141,7 +141,7 @@ async function judge(bench: FaultBench, row: FaultRow, attempts: readonly Attemp
     standings: Array<unknown>(EVENTS).fill([row.status, row.status === 'dead' ? 'rejected' : null]),
     isRetriedInTime: true,
     failures: row.circuit === 'failed' ? EVENTS : row.circuit === 'tripped' ? 1 : 0,
-    state: row.circuit === 'tripped' ? 'OPEN' : 'CLOSED',
+    state: row.circuit === 'tripped' || row.circuit === 'held' ? 'OPEN' : 'CLOSED',
     causes: row.circuit === 'tripped' || row.circuit === 'held' ? [row.circuit] : [],
     isPausedAsAsked: true,
     // One request per attempt: no hidden retry, no redirect followed.
