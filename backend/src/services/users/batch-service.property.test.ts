@@ -102,6 +102,8 @@ describe('BatchService, whatever the sources do', () => {
     const users = service.streamBatchUsers({ userIds, includeAnalytics: true, maxAgeMs: null }, caller());
     const read: string[] = [];
     let step = await runtime.until(users.next());
+    // Few at first, before it is known how quick everything is.
+    expect(seen.begun).toBeLessThanOrEqual(10);
     for (; step.done !== true; step = await runtime.until(users.next())) {
       read.push(step.value.userId);
       // A reader that is slow at first.
@@ -119,7 +121,7 @@ describe('BatchService, whatever the sources do', () => {
     const userIds = Array.from({ length: 100 }, (_, index) => `u${index}`);
     const users = service.streamBatchUsers({ userIds, includeAnalytics: true, maxAgeMs: null }, caller());
     await runtime.until(users.next());
-    expect(seen.inFlight).toBeGreaterThan(50);
+    expect(seen.inFlight).toBeGreaterThan(10);
     await runtime.until(users.return({ totalProcessed: 0, successful: 0, failed: 0, processingTimeMs: 0 }));
     await runtime.advance(0);
     expect([seen.inFlight, runtime.pendingTimers]).toEqual([0, 0]);

@@ -7,10 +7,13 @@ import { deadline } from '../resilience/deadline';
 import { onAbort } from '../resilience/on-abort';
 import { CachedSource, DEADLINE, type Kept, type ReadOptions, type Reading } from './cached-source';
 import { patientClock } from './patient-clock';
-import { failureOf, isComplete, toUserSummary, type UserFailure, type UserReadings } from './user-summary';
+import { failureOf, isComplete, isLate, toUserSummary, type UserFailure, type UserReadings } from './user-summary';
 
-/** So many users of one stream are worked on at once: less than a source's pool holds, so that a stream leaves room for others. */
-const streamWindow = 40;
+/**
+ * So many users of one stream are worked on at once: few at first, one more with each that came in time, half as many after one that did not.
+ * At most less than a source's pool holds, so that a stream leaves room for others.
+ */
+const streamWindow = { first: 10, min: 10, max: 40 };
 
 export interface BatchServiceParts {
   readonly sources: UserSources;
@@ -121,16 +124,20 @@ export class BatchService {
     const stopListening = onAbort(caller.signal, () => leaving.abort(caller.signal.reason));
     caller.signal.throwIfAborted();
     const done: Pick<ProcessedUser, 'failure'>[] = [];
+    let window = streamWindow.first;
     const open = new Map<string, Promise<ProcessedUser>>();
     const next = async (): Promise<UserSummary> => {
       const { summary, failure } = await Promise.race(open.values());
       open.delete(summary.userId);
       done.push({ failure });
+      window = isLate(summary)
+        ? Math.max(streamWindow.min, Math.floor(window / 2))
+        : Math.min(streamWindow.max, window + 1);
       return summary;
     };
     try {
       for (const userId of new Set(request.userIds)) {
-        if (open.size >= streamWindow) yield await next();
+        while (open.size >= window) yield await next();
         const user = this.processUserData(userId, request, { ...caller, signal });
         // Whoever leaves early does not wait for the rest, which then ends with the signal's reason.
         user.catch(() => undefined);

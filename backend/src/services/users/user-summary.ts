@@ -54,6 +54,11 @@ export function isComplete({ sources }: UserSummary): boolean {
   return Object.values(sources).every(({ status }) => status !== 'missing' && status !== 'failed');
 }
 
+/** Whether the deadline came before some part. */
+export function isLate({ sources }: UserSummary): boolean {
+  return Object.values(sources).some(({ status, ageMs }) => status === 'missing' && ageMs === null);
+}
+
 function reportOf({ status, attempts, ageMs }: Reading<unknown>): SourceReport {
   return { status, attempts, ageMs };
 }
