@@ -32,7 +32,8 @@ export class EventController {
     const { clientId } = callerOf(response);
     const waitSeconds = preferredWait(request);
     const idempotencyKey = readIdempotencyKey(request);
-    const standing = await this.parts.events.accept(clientId, this.parts.readEvent(request.body), idempotencyKey);
+    const event = this.parts.readEvent(request.body);
+    const standing = await this.parts.events.accept(clientId, event, idempotencyKey, requestIdOf(response));
     response.setHeader('Location', `/events/${standing.eventId}`);
     if (standing.isDuplicate) response.setHeader('Idempotent-Replayed', 'true');
     if (waitSeconds === null) {
@@ -52,7 +53,7 @@ export class EventController {
 
   readonly postBatch = async (request: Request, response: Response): Promise<void> => {
     const { clientId } = callerOf(response);
-    const requestId = response.locals['requestId'] as string;
+    const requestId = requestIdOf(response);
     const idempotencyKey = readIdempotencyKey(request);
     const raw = readBatch(request.body);
     const pending: Promise<object>[] = [];
@@ -61,7 +62,7 @@ export class EventController {
     for (const [index, item] of raw.entries()) {
       if (index > 0 && index % EVENTS_PER_TURN === 0) await this.parts.runtime.turn();
       pending.push(
-        this.acceptOne(clientId, item, keyOfItem(idempotencyKey, index)).then(
+        this.acceptOne(clientId, item, keyOfItem(idempotencyKey, index), requestId).then(
           (standing) => {
             count[standing.isDuplicate ? 'duplicates' : 'accepted'] += 1;
             return { index, event_id: standing.eventId, status: standing.status, duplicate: standing.isDuplicate };
@@ -81,8 +82,13 @@ export class EventController {
     send(response, 207, { ...count, results });
   };
 
-  private async acceptOne(clientId: string, raw: unknown, idempotencyKey: string | undefined): Promise<Standing> {
-    return this.parts.events.accept(clientId, this.parts.readEvent(raw), idempotencyKey);
+  private async acceptOne(
+    clientId: string,
+    raw: unknown,
+    idempotencyKey: string | undefined,
+    requestId: string,
+  ): Promise<Standing> {
+    return this.parts.events.accept(clientId, this.parts.readEvent(raw), idempotencyKey, requestId);
   }
 
   private async waitFor(key: EventKey, seconds: number, request: Request): Promise<EventView> {
@@ -102,6 +108,10 @@ export class EventController {
 /** Whether the same event would be taken later. */
 function isOurs(error: unknown): error is Error {
   return error instanceof StoreUnavailableError || (error instanceof AppError && error.code === 'backlog_full');
+}
+
+function requestIdOf(response: Response): string {
+  return response.locals['requestId'] as string;
 }
 
 function callerOf(response: Response): Caller {

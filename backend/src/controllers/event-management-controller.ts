@@ -51,7 +51,8 @@ export class EventManagementController {
   readonly addEvent = async (request: Request, response: Response): Promise<void> => {
     const { clientId } = response.locals['caller'] as Caller;
     const event = this.parts.readAddEvent(request.body);
-    const standing = await this.parts.management.add(clientId, event, readIdempotencyKey(request));
+    const requestId = response.locals['requestId'] as string;
+    const standing = await this.parts.management.add(clientId, event, readIdempotencyKey(request), requestId);
     const { eventId, status, isDuplicate } = standing;
     response.status(202).json({ message: 'Event accepted', id: eventId, status, duplicate: isDuplicate });
   };

@@ -46,7 +46,7 @@ export class NdjsonController {
       try {
         if (line.kind === 'too_long')
           throw new AppError('body_too_large', 'The line is longer than the 102400 bytes accepted here.');
-        const standing = await events.accept(clientId, readLine(line.bytes), key);
+        const standing = await events.accept(clientId, readLine(line.bytes), key, requestId);
         return { event_id: standing.eventId, status: standing.status, duplicate: standing.isDuplicate };
       } catch (error) {
         return { error: toProblem(error, requestId) };

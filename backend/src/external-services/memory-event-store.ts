@@ -270,7 +270,7 @@ export class MemoryEventStore implements EventStore {
     const lease = { status: 'delivering', dueAt: leaseUntil, claimedAt: now } as const;
     changeDelivery(state, delivery, { ...lost, ...lease, attempts: attempt, tries });
     const { id: deliveryId, destination, payload, checksum, retryUntil, isReplay } = delivery;
-    const event = { eventId, clientId, eventName, eventTimeSeconds };
+    const event = { eventId, clientId, eventName, eventTimeSeconds, requestId: stored.requestId };
     const rest = { destination, payload, checksum, retryUntil, isReplay, attempt, tries, leaseUntil };
     return { claimed: { deliveryId, ...event, ...rest } satisfies ClaimedDelivery };
   }

@@ -9,6 +9,7 @@ export interface StoredEvent {
   readonly row: number;
   readonly event: AcceptedEvent;
   readonly fingerprint: Buffer;
+  readonly requestId: string | null;
   readonly deliveryIds: readonly number[];
 }
 
@@ -102,11 +103,11 @@ export function tallyKeyOf(destination: string, status: DeliveryStatus): string 
 }
 
 export function insertEvent(state: MemoryStoreState, newEvent: NewEvent, attemptLimit: number): void {
-  const { event, fingerprint, deliveries } = newEvent;
+  const { event, fingerprint, deliveries, requestId } = newEvent;
   state.lastRow += 1;
   const row = state.lastRow;
   const deliveryIds = deliveries.map((_delivery, place) => row * MAX_DELIVERIES_PER_EVENT + place);
-  state.events.set(row, { row, event, fingerprint, deliveryIds });
+  state.events.set(row, { row, event, fingerprint, deliveryIds, requestId });
   state.rowsByKey.set(eventKeyOf(event.eventId, event.clientId), row);
   addPoints(state, event, 1, 0);
   deliveries.forEach(({ destination, dueAt, payload, checksum }, place) => {

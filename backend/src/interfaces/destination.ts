@@ -53,6 +53,8 @@ export interface Parcel {
   readonly eventId: string;
   readonly attempt: number;
   readonly payload: Buffer;
+  /** Sent on as `X-Request-Id`. */
+  readonly requestId: string | null;
 }
 
 /** An external API that wants events. */

@@ -19,6 +19,8 @@ export interface NewEvent {
   /** SHA-256 over the canonical fields: tells a duplicate from a conflict. */
   readonly fingerprint: Buffer;
   readonly deliveries: readonly NewDelivery[];
+  /** Of the request that it came with: given back with each claim, and no part of the event's content. */
+  readonly requestId: string | null;
 }
 
 export interface DeliveryStanding {

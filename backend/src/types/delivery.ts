@@ -76,6 +76,8 @@ export interface ClaimedDelivery {
   readonly leaseUntil: number;
   /** An operator sent it again: it yields to live traffic. */
   readonly isReplay: boolean;
+  /** Of the request that the event came with; null where it is not known. */
+  readonly requestId: string | null;
 }
 
 export interface DeliveryView {

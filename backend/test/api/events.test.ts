@@ -54,6 +54,20 @@ describe('POST /events', () => {
     expect(call?.headers['x-api-key']).toBe('key-1');
   });
 
+  test('the X-Request-Id of the request goes on to the destination with every attempt', async () => {
+    let failures = 1;
+    destination.answering = () => (failures-- > 0 ? { status: 503 } : accepted);
+    const [single, batched] = [randomUUID(), randomUUID()];
+    await gateway.post('/events', purchase({ event_id: single }), { 'X-Request-Id': 'one event', Prefer: 'wait=20' });
+    const events = [purchase({ event_id: batched })];
+    await gateway.post('/events/batch', { events }, { 'X-Request-Id': 'a batch' });
+    await destination.until(({ acceptedIds }) => acceptedIds.includes(batched));
+    const idsSentWith = (eventId: string) =>
+      destination.calls.filter(({ id }) => id === eventId).map(({ headers }) => headers['x-request-id']);
+    expect(idsSentWith(single)).toEqual(['one event', 'one event']);
+    expect(idsSentWith(batched)).toEqual(['a batch']);
+  });
+
   test('the same event again is a duplicate, sent once', async () => {
     const event = purchase({ event_id: randomUUID(), value: 19.99 });
     const first = await gateway.post('/events', event, { Prefer: 'wait=10' });

@@ -65,6 +65,7 @@ function describeClaiming(open: OpenStore): void {
         retryUntil: null,
         leaseUntil: 5 + LEASE_MS,
         isReplay: false,
+        requestId: 'request-1',
       },
     ]);
     expect({ buried, nextDueAt }).toEqual({ buried: [], nextDueAt: null });

@@ -51,7 +51,7 @@ export function makeEvent({ to = ['ads'], dueAt = 0, content = 'same', ...fields
     const payload = Buffer.from(JSON.stringify({ id: event.eventId, destination }));
     return { destination, payload, checksum: sha256(payload), dueAt };
   });
-  return { event, fingerprint: sha256(content), deliveries };
+  return { event, fingerprint: sha256(content), deliveries, requestId: 'request-1' };
 }
 
 export function makeEvents(count: number, fieldsOf: (number: number) => EventFixture = () => ({})): NewEvent[] {

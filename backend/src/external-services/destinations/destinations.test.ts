@@ -102,6 +102,7 @@ describe('a batch', () => {
     eventId,
     attempt: 1,
     payload: Buffer.from(`{"id":"${eventId}"}`),
+    requestId: null,
   }));
   const contract = new EventApiDestination({ ...common, apiKey: null, maxBatch: 3, batchMode: 'perItem' }, client)
     .contract;

@@ -36,14 +36,14 @@ export abstract class HttpDestination implements Destination {
     this.client.close();
   }
 
-  /** Posts JSON, with an id by which the upstream's log and ours can be laid side by side. */
+  /** Posts JSON, with the id of the first event's request, by which the logs of its client, ours and the upstream's can be laid side by side. */
   protected post(
     url: string,
     parcels: readonly Parcel[],
     { headers, body, signal }: { headers: Readonly<Record<string, string>>; body: Buffer; signal: AbortSignal },
   ): Promise<UpstreamAnswer> {
     const [first] = parcels;
-    const requestId = first === undefined ? '' : `${first.eventId}.${String(first.attempt)}`;
+    const requestId = first === undefined ? '' : (first.requestId ?? `${first.eventId}.${String(first.attempt)}`);
     return this.client.call({
       method: 'POST',
       url,

@@ -10,8 +10,8 @@ import { TallyDeltas } from './tallies';
 
 const INSERT_EVENT = `
   INSERT INTO events (event_id, client_id, user_id, event_name, event_time_seconds, value_cents, currency, campaign_id,
-    click_id, properties, deliver_at, accepted_at, delivery_count, fingerprint)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    click_id, properties, deliver_at, accepted_at, delivery_count, fingerprint, request_id)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (event_id, client_id) DO NOTHING`;
 
 const INSERT_DELIVERY = `
@@ -92,7 +92,7 @@ export class AcceptVerb {
   }
 
   /** The new row's number, or null when the client has an event with this id. */
-  private insertOne({ event, fingerprint, deliveries }: NewEvent): number | null {
+  private insertOne({ event, fingerprint, deliveries, requestId }: NewEvent): number | null {
     const { changes, lastInsertRowid } = this.insertEvent.run(
       event.eventId,
       event.clientId,
@@ -108,6 +108,7 @@ export class AcceptVerb {
       event.acceptedAt,
       deliveries.length,
       fingerprint,
+      requestId,
     );
     return changes === 0 ? null : Number(lastInsertRowid);
   }

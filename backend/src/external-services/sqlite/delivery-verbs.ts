@@ -22,6 +22,7 @@ interface DueRow {
   readonly client_id: string;
   readonly event_name: string;
   readonly event_time_seconds: number;
+  readonly request_id: string | null;
 }
 
 const LIVE = 0;
@@ -29,7 +30,7 @@ const REPLAYED = 1;
 
 export const SELECT_DUE = `
   SELECT d.id, d.status, d.due_at, d.claimed_at, d.attempts, d.attempt_limit, d.tries, d.retry_until, d.is_replay,
-    d.checksum, d.payload, e.event_id, e.client_id, e.event_name, e.event_time_seconds
+    d.checksum, d.payload, e.event_id, e.client_id, e.event_name, e.event_time_seconds, e.request_id
   FROM deliveries AS d INDEXED BY deliveries_due CROSS JOIN events AS e ON e.id = d.event_row
   WHERE d.destination = ? AND d.is_replay = ? AND d.due_at <= ?
   ORDER BY d.due_at, d.id LIMIT ?`;
@@ -230,5 +231,6 @@ function toClaimedDelivery(row: DueRow, destination: string, leaseUntil: number)
     retryUntil: row.retry_until,
     leaseUntil,
     isReplay: row.is_replay === 1,
+    requestId: row.request_id,
   };
 }

@@ -72,8 +72,9 @@ export function unpackError(packed: PackedError): Error {
 /** Bytes travel as latin1 text: one character a byte. */
 export function packEvents(events: readonly NewEvent[]): string {
   return JSON.stringify(
-    events.map(({ event, fingerprint, deliveries }) => ({
+    events.map(({ event, fingerprint, deliveries, requestId }) => ({
       event,
+      requestId,
       fingerprint: fingerprint.toString('latin1'),
       deliveries: deliveries.map(({ destination, payload, checksum, dueAt }) => ({
         destination,
@@ -87,6 +88,7 @@ export function packEvents(events: readonly NewEvent[]): string {
 
 interface PackedEvent {
   readonly event: NewEvent['event'];
+  readonly requestId: string | null;
   readonly fingerprint: string;
   readonly deliveries: readonly {
     readonly destination: string;
@@ -97,8 +99,9 @@ interface PackedEvent {
 }
 
 export function unpackEvents(packed: string): NewEvent[] {
-  return (JSON.parse(packed) as PackedEvent[]).map(({ event, fingerprint, deliveries }) => ({
+  return (JSON.parse(packed) as PackedEvent[]).map(({ event, fingerprint, deliveries, requestId }) => ({
     event,
+    requestId,
     fingerprint: Buffer.from(fingerprint, 'latin1'),
     deliveries: deliveries.map(({ destination, payload, checksum, dueAt }) => ({
       destination,

@@ -22,6 +22,7 @@ const delivery: ClaimedDelivery = {
   retryUntil: null,
   leaseUntil: Date.now() + 3_600_000,
   isReplay: false,
+  requestId: null,
 };
 
 test('an adapter that throws is a failed attempt, and no more than that', async () => {

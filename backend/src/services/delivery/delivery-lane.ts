@@ -219,6 +219,7 @@ export class DeliveryLane implements Startable {
       destination: destination.name,
       attempt: delivery.attempt,
       status: next.status,
+      ...(delivery.requestId !== null && { requestId: delivery.requestId }),
     };
     if (record !== null) {
       const { outcome, httpStatus, durationMs, error } = record;

@@ -71,7 +71,12 @@ export class EventService {
    * Accepts one event. Resolves only after it is committed and fsynced; concurrent calls share a commit.
    * Throws `validation_failed`, `event_id_conflict`, `idempotency_key_reused`, `backlog_full` or StoreUnavailableError: nothing was taken then.
    */
-  async accept(clientId: string, input: EventInput, idempotencyKey?: string): Promise<Standing> {
+  async accept(
+    clientId: string,
+    input: EventInput,
+    idempotencyKey?: string,
+    requestId: string | null = null,
+  ): Promise<Standing> {
     const { runtime, catalogue, maxAgeMs, maxAheadMs } = this.parts;
     const event = transformEvent(input, {
       clientId,
@@ -85,18 +90,25 @@ export class EventService {
     const only = catalogue.find(event.eventName)?.destinations;
     const isFor: Routing = (destination) =>
       destination.wants(event.eventName) && only?.includes(destination.name) !== false;
-    return this.take(event, isFor, input.event_id === undefined);
+    return this.take(event, isFor, input.event_id === undefined, requestId);
   }
 
   /**
    * Takes an event that is transformed already, as the families of older clients make theirs. As `accept` otherwise.
    * @param routing which destinations get it; one whose mode is off gets nothing either way
+   * @param requestId sent on with its deliveries
    */
-  async take(event: AcceptedEvent, routing: Routing, isIdFromKey: boolean): Promise<Standing> {
+  async take(
+    event: AcceptedEvent,
+    routing: Routing,
+    isIdFromKey: boolean,
+    requestId: string | null = null,
+  ): Promise<Standing> {
     const result = await this.commits.add({
       event,
       fingerprint: fingerprint(event),
       deliveries: this.deliveriesOf(event, routing),
+      requestId,
     });
     if (result.kind === 'full') {
       throw new AppError(

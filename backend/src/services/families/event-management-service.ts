@@ -25,6 +25,7 @@ export class EventManagementService {
     clientId: string,
     { id, name, userId, rest }: AddedEvent,
     idempotencyKey: string | undefined,
+    requestId: string,
   ): Promise<Standing> {
     const event = {
       eventId: this.eventIdOf(clientId, id, idempotencyKey),
@@ -41,7 +42,7 @@ export class EventManagementService {
       acceptedAt: this.runtime.now(),
     };
     try {
-      return await this.events.take(event, ({ type }) => type === 'event-api', id === undefined);
+      return await this.events.take(event, ({ type }) => type === 'event-api', id === undefined, requestId);
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'backlog_full') throw error;
       throw new AppError('rate_limited', error.detail, { retryAfterSeconds: error.retryAfterSeconds ?? 10 });
