@@ -60,12 +60,25 @@ export async function postEvents(options: LoadOptions): Promise<LoadResult> {
       },
     ],
   });
+  return toLoadResult(result);
+}
+
+/** Gets one path over and over. */
+export async function getPath({ url, token, connections, seconds }: LoadOptions, path: string): Promise<LoadResult> {
+  const headers = { authorization: `Bearer ${token}` };
+  const duration = seconds === undefined ? {} : { duration: seconds };
+  return toLoadResult(
+    await autocannon({ url, connections, ...duration, requests: [{ method: 'GET', path, headers }] }),
+  );
+}
+
+function toLoadResult({ requests, latency, non2xx, errors }: Awaited<ReturnType<typeof autocannon>>): LoadResult {
   return {
-    perSecond: result.requests.average,
-    p50Ms: result.latency.p50,
-    p99Ms: result.latency.p99,
-    failures: result.non2xx + result.errors,
-    total: result.requests.total,
+    perSecond: requests.average,
+    p50Ms: latency.p50,
+    p99Ms: latency.p99,
+    failures: non2xx + errors,
+    total: requests.total,
   };
 }
 

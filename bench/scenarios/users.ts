@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-import autocannon from 'autocannon';
-
 import type { BatchMetadata, UserSummary } from '../../backend/src/types/user';
-import { fetchToken, median } from '../load';
+import { fetchToken, getPath } from '../load';
 import { PlainAggregator, type PlainPolicy } from '../plain-aggregator';
 import { type BenchServer, startServer } from '../processes';
+import { CONNECTIONS, ROUND_SECONDS, sideBySide } from '../side-by-side';
 import { type BatchesPlan, freshUsers, isCompleteUser, percentile, runBatches, show } from '../user-batches';
 
 const SOURCES = 3;
@@ -74,18 +73,6 @@ class UserBench {
     const ratio = (sum(await this.calls()) - sum(before)) / (result.users * SOURCES);
     console.log(`  … plain, ${policy}: ${show(result, ratio)}`);
     plain.close();
-  }
-
-  async cachedPerSecond(url: string, path: string): Promise<number> {
-    const headers = { authorization: `Bearer ${this.token}` };
-    const result = await autocannon({
-      url,
-      connections: 64,
-      duration: 4,
-      requests: [{ method: 'GET', path, headers }],
-    });
-    if (result.non2xx + result.errors > 0) throw new Error(`${path} failed ${String(result.non2xx)} times`);
-    return result.requests.average;
   }
 }
 
@@ -172,19 +159,20 @@ async function sameUser(bench: UserBench): Promise<void> {
   await bench.set(usual);
 }
 
-async function cached(bench: UserBench, bare: string): Promise<void> {
+/** A user whose parts are all cached, next to Express that answers with the very same object. */
+async function cached(bench: UserBench, gateway: BenchServer, token: string): Promise<void> {
   const path = '/users/user1/summary?includeAnalytics=true&maxAge=3600';
   await bench.batch(['user1']);
-  const ratios: number[] = [];
-  for (let round = 0; round <= 3; round += 1) {
-    const bareRate = await bench.cachedPerSecond(bare, '/health');
-    const rate = await bench.cachedPerSecond(bench.gateway, path);
-    // The first round warms both up.
-    if (round > 0) ratios.push(rate / bareRate);
-    if (round === 3)
-      console.log(`  cached user: ${String(Math.round(rate))}/s, bare Express ${String(Math.round(bareRate))}/s`);
+  const answer = await fetch(`${gateway.url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+  const env = { PORT: String(BARE_PORT), SUMMARY: await answer.text() };
+  const bare = await startServer('bench/bare-express.js', BARE_PORT, '/health', env);
+  try {
+    await sideBySide('a cached user', gateway, bare, (url) =>
+      getPath({ url, token, connections: CONNECTIONS, seconds: ROUND_SECONDS }, path),
+    );
+  } finally {
+    await bare.stop();
   }
-  console.log(`  … ratio ${median(ratios).toFixed(2)} (median of 3)`);
 }
 
 /** Questions about users, put to the gateway in front of sources that take 100–600 ms and fail one call in ten. */
@@ -205,8 +193,8 @@ export async function usersScenario(): Promise<void> {
       USER_API_URL: upstream.url,
     });
     servers.push(gateway);
-    servers.push(await startServer('bench/bare-express.js', BARE_PORT, '/health', { PORT: String(BARE_PORT) }));
-    const bench = new UserBench(gateway.url, upstream.url, await fetchToken(gateway.url));
+    const token = await fetchToken(gateway.url);
+    const bench = new UserBench(gateway.url, upstream.url, token);
     await usualFailures(bench);
     await streamed(bench);
     await bench.set({ slowRate: 0.03, slowDelayMs: [2000, 5000] });
@@ -215,7 +203,7 @@ export async function usersScenario(): Promise<void> {
     await sameUser(bench);
     await outages(bench);
     await settled(bench);
-    await cached(bench, `http://127.0.0.1:${String(BARE_PORT)}`);
+    await cached(bench, gateway, token);
   } finally {
     for (const server of servers.reverse()) await server.stop();
     rmSync(folder, { recursive: true });
