@@ -31,3 +31,20 @@ test('after a failed fsync it says so once and refuses every verb, though the di
   expect(await store.listDeliveries({ limit: 1 })).toEqual({ data: [], nextCursor: null });
   await guarded.close();
 });
+
+test('what was under way when an fsync failed is refused too, although it may be stored', async () => {
+  const store = new MemoryEventStore();
+  let fail: (error: Error) => void = () => undefined;
+  let answer: () => void = () => undefined;
+  jest.spyOn(store, 'settle').mockReturnValue(new Promise((_resolve, reject) => (fail = reject)));
+  jest.spyOn(store, 'accept').mockReturnValue(new Promise((resolve) => (answer = () => resolve([]))));
+  const fatal: Error[] = [];
+  const guarded = guardAgainstFailedFsync(store, (error) => fatal.push(error));
+  const settling = guarded.settle([]);
+  const accepting = guarded.accept([], ROOMY);
+  fail(new StoreUnavailableError('EIO', true));
+  await expect(settling).rejects.toThrow('EIO');
+  answer();
+  await expect(accepting).rejects.toThrow('EIO');
+  expect(fatal).toHaveLength(1);
+});

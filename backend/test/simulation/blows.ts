@@ -3,6 +3,7 @@ import type { Dice } from './dice';
 import type { GatewayProcess } from './gateway-process';
 import type { History } from './history';
 import type { SendLog } from './send-log';
+import type { DestinationsFile } from './simulated-destinations';
 import type { SimulatedDisk } from './simulated-disk';
 
 export interface BlowsParts {
@@ -12,6 +13,7 @@ export interface BlowsParts {
   readonly disk: SimulatedDisk;
   readonly sends: SendLog;
   readonly gateways: () => readonly GatewayProcess[];
+  readonly file: DestinationsFile;
   readonly kill: (gateway: GatewayProcess, why: string) => void;
 }
 
@@ -37,14 +39,18 @@ export class Blows {
   end(): void {
     this.isOver = true;
     this.parts.disk.isFull = false;
-    for (const { process } of this.parts.gateways()) process.resume();
+    this.parts.file.restore();
+    for (const { process, reload } of this.parts.gateways()) {
+      process.resume();
+      process.run(reload);
+    }
   }
 
   /** An operator ends every hold, through any process; it is tried again by whoever calls. */
   async resumeAll(): Promise<void> {
     const gateway = this.anyGateway();
     if (gateway === null || this.isHolding) return;
-    for (const { name } of gateway.destinations) {
+    for (const { name } of gateway.destinations()) {
       if (gateway.worker.holds.of(name) !== null) await this.resume(gateway, name);
     }
   }
@@ -52,7 +58,7 @@ export class Blows {
   private strike(): void {
     const { dice, history } = this.parts;
     const blow = dice.weighted({
-      ...{ kill: 4, stop: 2, powerCut: 2, pause: 4, stall: 0.5, fullDisk: 2, jump: 2, corrupt: 0.5 },
+      ...{ kill: 4, stop: 2, powerCut: 2, pause: 4, stall: 0.5, fullDisk: 2, jump: 2, corrupt: 0.5, reload: 2 },
       ...{ hold: 2, replay: 3, replayDelivered: 1, discard: 0.5 },
     });
     const gateway = this.anyGateway();
@@ -66,6 +72,7 @@ export class Blows {
     else if (blow === 'stall') this.stall();
     else if (blow === 'fullDisk') this.fillDisk();
     else if (blow === 'jump') this.jump();
+    else if (blow === 'reload') this.reload(gateway);
     else if (blow === 'hold') void this.hold(gateway);
     else void this.operate(gateway, blow);
   }
@@ -117,12 +124,20 @@ export class Blows {
     sends.lastJumpAt = runtime.monotonic();
   }
 
+  /** Somebody edits the file of destinations, and sends SIGHUP to one process or to all. */
+  private reload(gateway: GatewayProcess): void {
+    const { file, dice, history, gateways } = this.parts;
+    history.note(`the file of destinations: ${file.edit(dice)}`);
+    for (const one of dice.chance(0.5) ? gateways() : [gateway]) one.process.run(one.reload);
+  }
+
   /** One at a time: two operators at odds would make it anyone's guess what holds. */
   private async hold(gateway: GatewayProcess): Promise<void> {
     const { runtime, dice, sends } = this.parts;
-    if (this.isHolding) return;
+    const names = gateway.destinations().map((destination) => destination.name);
+    if (this.isHolding || names.length === 0) return;
     this.isHolding = true;
-    const { name } = dice.pick(gateway.destinations);
+    const name = dice.pick(names);
     const paused = gateway.worker.holds.pause(name, 'maintenance', OPERATOR).then(
       () => sends.hold(gateway.process, name),
       () => undefined,

@@ -115,7 +115,7 @@ export class Checker {
   private checkPromptness({ event }: StoredEvent): void {
     const { history, sends } = this.parts;
     const acceptedAt = this.acceptedAt.get(`${event.clientId} ${event.eventId}`) ?? 0;
-    for (const destination of ['ads', 'api']) {
+    for (const destination of ['ads', 'api', 'hook']) {
       const [first] = sends.of(event.eventId, destination);
       const waitedMs = first === undefined ? 0 : first.startedAt - acceptedAt;
       if (waitedMs > PROMPT_MS) history.violate('7 nothing is delayed', `${event.eventId} waited ${waitedMs} ms`);

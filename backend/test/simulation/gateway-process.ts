@@ -1,6 +1,4 @@
-import { AdEventsXDestination } from '../../src/external-services/destinations/adeventsx-destination';
-import { EventApiDestination } from '../../src/external-services/destinations/event-api-destination';
-import type { UpstreamClient, UpstreamRequest } from '../../src/external-services/http/upstream-client';
+import { guardAgainstFailedFsync } from '../../src/external-services/fsync-guard';
 import type { Destination } from '../../src/interfaces/destination';
 import type { EventStore } from '../../src/interfaces/event-store';
 import type { Log } from '../../src/interfaces/log';
@@ -11,10 +9,8 @@ import { Catalogue } from '../../src/services/events/catalogue';
 import { EventFeed } from '../../src/services/events/event-feed';
 import { EventService } from '../../src/services/events/event-service';
 import { Retention } from '../../src/services/upkeep/retention';
-import type { Profile } from './profile';
-import type { Send, SendLog } from './send-log';
+import { SimulatedDestinations, type SimulatedDestinationsParts } from './simulated-destinations';
 import type { SimulatedProcess } from './simulated-process';
-import type { SimulatedUpstream } from './simulated-upstream';
 
 /** A real gateway but for its HTTP edge, in one simulated process. */
 export interface GatewayProcess {
@@ -22,20 +18,21 @@ export interface GatewayProcess {
   readonly events: EventService;
   readonly worker: DeliveryWorker;
   readonly deadLetters: DeadLetterService;
-  readonly destinations: readonly Destination[];
+  destinations(): readonly Destination[];
+  /** Whether it has been told that an fsync failed. */
+  isBroken(): boolean;
+  /** As SIGHUP does. */
+  reload(): void;
   /** As SIGTERM does; resolves when the process may end. */
   stop(): Promise<void>;
 }
 
-export interface GatewayProcessParts {
-  readonly process: SimulatedProcess;
+export interface GatewayProcessParts extends SimulatedDestinationsParts {
   readonly store: EventStore;
-  readonly profile: Profile;
-  readonly upstreams: ReadonlyMap<string, SimulatedUpstream>;
-  readonly sends: SendLog;
   /** What retention takes for its clock: the process's own, but for a planted bug. */
   readonly retentionRuntime: Runtime;
-  readonly changeDestination: (destination: Destination) => Destination;
+  /** It ends by itself. */
+  readonly exit: (why: string) => void;
 }
 
 export const LEASE_MS = 20_000;
@@ -50,11 +47,17 @@ const catalogue = (): Catalogue =>
 
 /** Builds it as the composition root does; nothing runs before `startGateway`. */
 export function buildGateway(parts: GatewayProcessParts): GatewayProcess {
-  const { process, store, profile, retentionRuntime } = parts;
-  const destinations = destinationsFor(parts);
+  const { process, profile, retentionRuntime } = parts;
+  let isBroken = false;
+  const store = guardAgainstFailedFsync(parts.store, () => {
+    isBroken = true;
+    void stop().then(() => parts.exit('an fsync failed'));
+  });
+  const destinations = new SimulatedDestinations(parts);
+  const current = () => destinations.current();
   const feed = new EventFeed();
   const worker = new DeliveryWorker({
-    destinations,
+    destinations: current(),
     store,
     runtime: process,
     feed,
@@ -72,7 +75,7 @@ export function buildGateway(parts: GatewayProcessParts): GatewayProcess {
     runtime: process,
     catalogue: catalogue(),
     feed,
-    destinations: () => destinations,
+    destinations: current,
     backlogMax: 1_000,
     maxAgeMs: 7 * DAY_MS,
     maxAheadMs: 300_000,
@@ -80,82 +83,21 @@ export function buildGateway(parts: GatewayProcessParts): GatewayProcess {
   const deadLetters = new DeadLetterService({
     store,
     runtime: process,
-    destinations: () => destinations,
+    destinations: current,
     nudge: (name) => worker.nudge(name),
   });
   const retention = new Retention({ store, runtime: retentionRuntime, log: silent, retentionMs: 8 * DAY_MS });
   void worker.start().then(() => retention.start());
+  let reloading = Promise.resolve();
+  const reload = () => {
+    destinations.read();
+    reloading = reloading.then(() => worker.replace(current()));
+  };
   const stop = async () => {
     events.stopWaiting();
     await worker.stop();
     await retention.stop();
     await events.idle();
   };
-  return { process, events, worker, deadLetters, destinations, stop };
-}
-
-function destinationsFor({
-  process,
-  profile,
-  upstreams,
-  sends,
-  changeDestination,
-}: GatewayProcessParts): Destination[] {
-  const { concurrency, ratePerSecond } = profile;
-  const common = { events: '*', mode: 'live', concurrency, url: 'http://upstream' } as const;
-  const clientOf = (name: string) => new SimulatedClient(process, upstreams.get(name));
-  const [adsClient, apiClient] = [clientOf('ads'), clientOf('api')];
-  const ads = new AdEventsXDestination(
-    { ...common, name: 'ads', ratePerSecond, apiKey: 'key' },
-    adsClient as unknown as UpstreamClient,
-  );
-  const api = new EventApiDestination(
-    {
-      ...common,
-      ...(profile.batches && { maxBatch: 4, batchMode: 'perItem' }),
-      events: ['purchase'],
-      name: 'api',
-      ratePerSecond: null,
-      apiKey: null,
-    },
-    apiClient as unknown as UpstreamClient,
-  );
-  return [
-    changeDestination(observe(ads, adsClient, process, sends)),
-    changeDestination(observe(api, apiClient, process, sends)),
-  ];
-}
-
-/** Stands where UpstreamClient does, in front of the simulated network. */
-class SimulatedClient {
-  sends: readonly Send[] = [];
-
-  constructor(
-    private readonly process: SimulatedProcess,
-    private readonly upstream: SimulatedUpstream | undefined,
-  ) {}
-
-  call(request: UpstreamRequest) {
-    if (this.upstream === undefined) throw new Error('there is no such upstream');
-    return this.upstream.call(this.process, this.sends, request);
-  }
-
-  close(): void {
-    // There are no sockets.
-  }
-}
-
-/** Each call is written down before it leaves. */
-function observe<D extends Destination>(
-  destination: D,
-  client: SimulatedClient,
-  process: SimulatedProcess,
-  sends: SendLog,
-): D {
-  const send = destination.send.bind(destination);
-  destination.send = (parcels, signal) => {
-    client.sends = sends.begin(process, destination.name, parcels);
-    return send(parcels, signal);
-  };
-  return destination;
+  return { process, events, worker, deadLetters, destinations: current, isBroken: () => isBroken, reload, stop };
 }

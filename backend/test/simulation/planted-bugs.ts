@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import * as fsyncGuard from '../../src/external-services/fsync-guard';
 import { MemoryEventStore, type MemoryStoreOptions } from '../../src/external-services/memory-event-store';
 import type { Destination } from '../../src/interfaces/destination';
 import type {
@@ -225,6 +226,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     breaks: /^6 /,
     fault: {},
     patch: () => jest.spyOn(OutcomeRecorder.prototype, 'canSend', 'get').mockReturnValue(true),
+  },
+  {
+    name: 'going on after a failed fsync',
+    breaks: /^6 /,
+    fault: {},
+    patch: () => jest.spyOn(fsyncGuard, 'guardAgainstFailedFsync').mockImplementation((store) => store),
   },
   {
     name: 'Retry-After that is not obeyed',

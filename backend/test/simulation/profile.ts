@@ -17,6 +17,8 @@ export interface Profile {
   readonly attemptLimit: number | null;
   readonly retryForMs: number;
   readonly batches: boolean;
+  /** A webhook beside the other two, and how it takes batches; null: there is none. */
+  readonly hookMode: 'single' | 'atomic' | 'atomicNamed' | 'perItem' | null;
   readonly concurrency: number;
   readonly ratePerSecond: number | null;
 }
@@ -47,14 +49,15 @@ export function profileOf(dice: Dice): Profile {
     events: dice.between(2, 7),
     batches: dice.chance(0.3),
     concurrency: dice.pick([1, 2, 8]),
+    hookMode: dice.pick([null, null, null, 'single', 'atomic', 'atomic', 'atomicNamed', 'perItem'] as const),
   };
   if (kind === 'calm') {
     const quiet = { disk: null, fates: null, blowEveryMs: null, attemptLimit: null, ratePerSecond: null };
     return { ...common, ...quiet, concurrency: 8, stormMs: 8_000, retryForMs: 600_000 };
   }
   const isFaulty = dice.chance(0.7);
-  const rare = { failBefore: 0.03, failAfter: 0.03, crash: 0.01, slow: 0.02 };
-  const frequent = { failBefore: 0.15, failAfter: 0.1, crash: 0.03, slow: 0.02 };
+  const rare = { failBefore: 0.03, failAfter: 0.03, crash: 0.01, slow: 0.02, failedFsync: 0.003 };
+  const frequent = { failBefore: 0.15, failAfter: 0.1, crash: 0.03, slow: 0.02, failedFsync: 0.01 };
   return {
     ...common,
     stormMs: dice.pick([10_000, 20_000, 40_000]),

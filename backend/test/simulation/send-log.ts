@@ -9,9 +9,13 @@ export interface Send {
   readonly label: string;
   readonly eventId: string;
   readonly destination: string;
+  /** The destination as it was defined then. */
+  readonly via: Destination;
   readonly attempt: number;
   readonly payload: Buffer;
   readonly process: SimulatedProcess;
+  /** How many events went in the same call. */
+  readonly company: number;
   readonly startedAt: number;
   endedAt: number | null;
   /** Its bytes have reached the destination. */
@@ -19,6 +23,12 @@ export interface Send {
   /** The destination has taken the event. */
   isTaken: boolean;
   status: number | null;
+}
+
+/** A batch that was refused whole goes again in parts, which is the same attempt of each. */
+function isPartOf(send: Send, other: Send): boolean {
+  const isSame = other.attempt === send.attempt && other.via === send.via && other.company > send.company;
+  return isSame && other.endedAt !== null && other.status !== null && other.status >= 400 && other.status < 500;
 }
 
 interface StoredPair {
@@ -41,7 +51,8 @@ interface SendLogParts {
   readonly runtime: SimulatedRuntime;
   readonly history: History;
   readonly state: () => MemoryStoreState;
-  readonly destinations: () => readonly Destination[];
+  /** Whether the process still has this destination, unchanged. */
+  readonly isCurrent: (process: SimulatedProcess, destination: Destination) => boolean;
   readonly leaseMs: number;
 }
 
@@ -64,32 +75,38 @@ export class SendLog {
 
   constructor(private readonly parts: SendLogParts) {}
 
-  isBatching(destination: string): boolean {
-    const found = this.parts.destinations().find(({ name }) => name === destination);
-    return found !== undefined && found.contract.maxBatch > 1;
-  }
-
   of(eventId: string, destination: string): readonly Send[] {
     return this.byDelivery.get(`${eventId} ${destination}`) ?? [];
   }
 
   /** A process sends. Whatever it must not do now is a violation. */
-  begin(process: SimulatedProcess, destination: string, parcels: readonly Parcel[]): Send[] {
+  begin(process: SimulatedProcess, via: Destination, parcels: readonly Parcel[]): Send[] {
     const state = this.parts.state();
+    const destination = via.name;
     this.checkCall(process, destination, parcels);
     const sends = parcels.map(({ eventId, attempt, payload }) => {
       const key = `${eventId} ${destination}`;
       const earlier = this.byDelivery.get(key) ?? [];
       const label = `${eventId.slice(-6)}.${attempt}`;
       const startedAt = this.parts.runtime.monotonic();
-      const common = { label, eventId, destination, attempt, payload, process, startedAt };
+      const common = {
+        label,
+        eventId,
+        destination,
+        via,
+        attempt,
+        payload,
+        process,
+        startedAt,
+        company: parcels.length,
+      };
       const send: Send = { ...common, endedAt: null, hasArrived: false, isTaken: false, status: null };
       this.checkSend(send, earlier, findDelivery(state, eventId, destination));
       this.byDelivery.set(key, [...earlier, send]);
       this.sends.push(send);
       return send;
     });
-    this.checkConcurrency(process, destination, sends);
+    this.checkConcurrency(process, via, sends);
     return sends;
   }
 
@@ -102,14 +119,15 @@ export class SendLog {
     const { runtime, history } = this.parts;
     const [first] = sends;
     if (first === undefined) return;
-    const { process, destination } = first;
+    const { process, destination, via } = first;
     const what = answer.kind === 'response' ? String(answer.status) : answer.code;
     history.note(`${process.name} reads ${what} ${sends.map(({ label }) => label).join(' ')}`);
     for (const send of sends) {
       send.endedAt = runtime.monotonic();
       send.status = answer.kind === 'response' ? answer.status : null;
     }
-    if (answer.kind !== 'response') return;
+    // What a destination says that was changed meanwhile is no word about the one that is there now.
+    if (answer.kind !== 'response' || !this.parts.isCurrent(process, via)) return;
     if (answer.status === 410) this.hold(process, destination);
     const waitMs = this.askedToWaitMs(answer.status, answer.headers['retry-after']);
     if (waitMs > 0) this.beQuiet(process, destination, waitMs);
@@ -125,6 +143,11 @@ export class SendLog {
   settled(process: SimulatedProcess, isStored: boolean): void {
     if (isStored) this.unrecordedSince.delete(process);
     else if (!this.unrecordedSince.has(process)) this.unrecordedSince.set(process, this.parts.runtime.monotonic());
+  }
+
+  /** The destination was defined anew, which may have mended it: nobody waits for what the old one had asked. */
+  replaced(process: SimulatedProcess, destination: string): void {
+    this.quietUntil.get(process)?.delete(destination);
   }
 
   /** Until `release` this process sends nothing there. */
@@ -153,17 +176,13 @@ export class SendLog {
     }
   }
 
-  private checkConcurrency(process: SimulatedProcess, destination: string, sends: readonly Send[]): void {
+  private checkConcurrency(process: SimulatedProcess, via: Destination, sends: readonly Send[]): void {
     const isOpen = ([first]: readonly Send[]) =>
-      first?.process === process && first.destination === destination && first.endedAt === null;
+      first?.process === process && first.via === via && first.endedAt === null;
     this.calls = [...this.calls.filter(([first]) => first?.endedAt === null), sends];
     const open = this.calls.filter(isOpen).length;
-    const allowed = this.parts.destinations().find(({ name }) => name === destination)?.concurrency ?? Infinity;
-    if (open > allowed) {
-      this.parts.history.violate(
-        '10 everything is bounded',
-        `${process.name} has ${open} calls open to ${destination}`,
-      );
+    if (open > via.concurrency) {
+      this.parts.history.violate('10 everything is bounded', `${process.name} has ${open} calls open to ${via.name}`);
     }
   }
 
@@ -178,7 +197,7 @@ export class SendLog {
     if (!this.originals.get(delivery.id)?.equals(payload)) {
       history.violate('5 same bytes', `${who}: the bytes are not those that were accepted`);
     }
-    if (earlier.some((other) => other.attempt >= attempt)) {
+    if (earlier.some((other) => other.attempt >= attempt && !isPartOf(send, other))) {
       history.violate('5 attempt numbers', `${who}: the number was used before`);
     }
     if (!hasJumped && (delivery.status !== 'delivering' || delivery.attempts !== attempt)) {

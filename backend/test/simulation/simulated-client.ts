@@ -106,7 +106,7 @@ export class SimulatedClients {
     }
   }
 
-  private send({ process, events }: GatewayProcess, clientId: string, input: EventInput): Promise<Answer> {
+  private send({ process, events, isBroken }: GatewayProcess, clientId: string, input: EventInput): Promise<Answer> {
     const { dice, runtime } = this.parts;
     return new Promise((resolve) => {
       const reply = (answer: Answer): void => {
@@ -117,6 +117,7 @@ export class SimulatedClients {
         process.run(() => {
           events.accept(clientId, input).then(
             () => {
+              if (isBroken()) this.parts.history.violate('6 stop after a failed fsync', `${process.name} says 2xx`);
               this.parts.checker.told2xx(clientId, input);
               reply('taken');
             },

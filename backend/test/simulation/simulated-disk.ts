@@ -14,6 +14,8 @@ export interface DiskFaults {
   readonly failAfter: number;
   /** The process dies just before the commit, or just after it and before the answer. */
   readonly crash: number;
+  /** The fsync fails: whether it is stored nobody knows, and the process is told so. */
+  readonly failedFsync: number;
   /** It takes seconds, at worst longer than a lease. */
   readonly slow: number;
 }
@@ -48,6 +50,8 @@ export class SimulatedDisk {
   isFull = false;
   /** Deliveries whose payload is no longer what it was. */
   readonly corrupted = new Set<number>();
+  /** Processes that were told of a failed fsync. */
+  private readonly distrusted = new Set<SimulatedProcess>();
   private current: Transaction | null = null;
   private waiting: Transaction[] = [];
   private synced: MemoryStoreState;
@@ -64,6 +68,8 @@ export class SimulatedDisk {
   write<T>(process: SimulatedProcess, verb: string, commit: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (process.isDead) return;
+      if (this.distrusted.has(process))
+        this.parts.history.violate('6 stop after a failed fsync', `${process.name} asks for ${verb}`);
       const settle = resolve as (result: Promise<unknown>) => void;
       this.waiting.push({ verb, process, commit, resolve: settle, reject });
       this.next();
@@ -129,10 +135,14 @@ export class SimulatedDisk {
     const crashes = this.faults !== null && dice.chance(this.faults.crash);
     const answerIsLost = this.faults !== null && dice.chance(this.faults.failAfter);
     if (crashes && dice.chance(0.5)) return this.parts.kill(process, `before the commit of ${verb}`);
-    let answer = (): void => reject(new StoreUnavailableError(`${verb}: disk I/O error`, false));
-    if (!this.isFull && !fails) {
+    const isUnsynced = this.faults !== null && dice.chance(this.faults.failedFsync);
+    let answer = (): void => {
+      if (isUnsynced) this.distrusted.add(process);
+      reject(new StoreUnavailableError(`${verb}: disk I/O error`, isUnsynced));
+    };
+    if (!this.isFull && !fails && !(isUnsynced && dice.chance(0.5))) {
       const result = this.commit(transaction);
-      if (!answerIsLost) answer = () => resolve(result);
+      if (!answerIsLost && !isUnsynced) answer = () => resolve(result);
     }
     this.current = null;
     if (crashes) this.parts.kill(process, `after the commit of ${verb}`);

@@ -42,6 +42,8 @@ export interface SimulatedUpstreamParts {
   readonly log: SendLog;
   /** By 409, as AdEventsX does. */
   readonly saysWhatItKnows: boolean;
+  /** Its 2xx is a yes whatever the body says, as a webhook's is. */
+  readonly meansAny2xx: boolean;
   /** A planted bug: the HTTP client goes where a 3xx points. */
   readonly redirectsAreFollowed: boolean;
 }
@@ -87,7 +89,8 @@ export class SimulatedUpstream {
 
   private arrive(sends: readonly Send[], body: Buffer): [UpstreamAnswer | null, number] {
     const { dice, history, name, redirectsAreFollowed } = this.parts;
-    const fate: Fate = this.fates === null ? 'taken' : dice.weighted(this.fates);
+    const drawn: Fate = this.fates === null ? 'taken' : dice.weighted(this.fates);
+    const fate = drawn === 'error_body' && this.parts.meansAny2xx ? 'error' : drawn;
     history.note(`${name} ${fate} ${sends.map(({ label }) => label).join(' ')}`);
     if (fate === 'refused') return [failure('ECONNREFUSED', false), 1];
     for (const send of sends) send.hasArrived = true;
@@ -137,16 +140,17 @@ export class SimulatedUpstream {
   }
 
   private answerAfter(fate: Fate, sends: readonly Send[], items: readonly Item[]): UpstreamAnswer | null {
-    const isBatch = items.length > 1 || sends.length > 1;
-    const statuses = items.map((item, index) => this.take(item, sends[index]));
+    const batchMode = sends[0]?.via.contract.batchMode ?? 'none';
+    // A batch that is taken as a whole or not at all.
+    const isRefused = batchMode.startsWith('atomic') && items.some(({ isPoison }) => isPoison);
+    const statuses = isRefused ? [] : items.map((item, index) => this.take(item, sends[index]));
     if (fate === 'reset_after') return failure('ECONNRESET', true);
     if (fate === 'cut_after') return failure('answer_cut', true);
     if (fate === 'hang_after') return null;
     const [first = 400] = statuses;
     if (fate === 'html_after' && first < 300) return response(200, '<html>welcome</html>');
-    if (!isBatch && !this.parts.log.isBatching(this.parts.name)) {
-      return response(first, first < 300 ? OK_BODY : 'no');
-    }
+    if (isRefused) return response(400, batchMode === 'atomic' ? 'no' : namePoison(items));
+    if (batchMode !== 'perItem') return response(first, first < 300 ? OK_BODY : 'no');
     return response(207, JSON.stringify({ results: statuses.map((status) => ({ status })) }));
   }
 
@@ -167,10 +171,15 @@ function readItems(body: Buffer): Item[] {
   } catch {
     return [];
   }
-  return (Array.isArray(parsed) ? parsed : [parsed]).map((item) => ({
-    id: String(item['id']),
-    isPoison: (item['campaign'] ?? item['campaignId']) === POISON,
-  }));
+  return (Array.isArray(parsed) ? parsed : [parsed]).map((item) => {
+    const data = (item['data'] ?? item) as Record<string, unknown>;
+    const campaign = data['campaign'] ?? data['campaignId'] ?? data['campaign_id'];
+    return { id: String(data['id'] ?? data['event_id']), isPoison: campaign === POISON };
+  });
+}
+
+function namePoison(items: readonly Item[]): string {
+  return JSON.stringify({ errors: items.flatMap(({ isPoison }, index) => (isPoison ? [{ index }] : [])) });
 }
 
 function failure(code: string, mayHaveBeenProcessed: boolean): UpstreamAnswer {

@@ -11,6 +11,7 @@ import { History, type Violation } from './history';
 import { profileOf, type Profile } from './profile';
 import { SendLog } from './send-log';
 import { SimulatedClients } from './simulated-client';
+import { DestinationsFile } from './simulated-destinations';
 import { SimulatedDisk } from './simulated-disk';
 import { SimulatedProcess } from './simulated-process';
 import { SimulatedStore } from './simulated-store';
@@ -54,6 +55,7 @@ class Simulation {
   private readonly checker: Checker;
   private readonly upstreams: ReadonlyMap<string, SimulatedUpstream>;
   private readonly clients: SimulatedClients;
+  private readonly file: DestinationsFile;
   private readonly blows: Blows;
   private gateways: GatewayProcess[] = [];
   private incarnations = 0;
@@ -90,10 +92,12 @@ class Simulation {
       isSyncedLazily: fault.isSyncedLazily ?? false,
     });
     const state = () => this.disk.state();
-    const destinations = () => this.gateways[0]?.destinations ?? [];
-    this.sends = new SendLog({ runtime, history, state, destinations, leaseMs: LEASE_MS });
+    const isCurrent = (process: SimulatedProcess, destination: Destination) =>
+      this.gateways.some((one) => one.process === process && one.destinations().includes(destination));
+    this.sends = new SendLog({ runtime, history, state, isCurrent, leaseMs: LEASE_MS });
     this.checker = new Checker({ runtime, history, state, sends: this.sends, profile: this.profile });
     this.upstreams = this.makeUpstreams();
+    this.file = new DestinationsFile(this.profile);
     const gateways = () => this.gateways;
     const { checker, profile, disk, sends } = this;
     this.clients = new SimulatedClients({ runtime, history, checker, profile, gateways, dice: this.dice.fork() });
@@ -104,6 +108,7 @@ class Simulation {
       disk,
       sends,
       gateways,
+      file: this.file,
       kill,
       dice: this.dice.fork(),
     });
@@ -155,7 +160,7 @@ class Simulation {
   }
 
   private startProcess(): void {
-    const { runtime, fault, memory, disk, profile, upstreams, sends, checker } = this;
+    const { runtime, fault, memory, disk, profile, upstreams, sends, checker, file } = this;
     this.incarnations += 1;
     const process = new SimulatedProcess(`p${this.incarnations}`, runtime);
     this.history.note(`${process.name} starts`);
@@ -169,7 +174,8 @@ class Simulation {
     const retentionRuntime = fault.retentionRuntime?.(process) ?? process;
     const changeDestination = (destination: Destination) =>
       fault.changeDestination?.(destination, process) ?? destination;
-    const parts = { process, store, profile, upstreams, sends, retentionRuntime, changeDestination };
+    const exit = (why: string) => this.killProcess(process, why);
+    const parts = { process, store, profile, upstreams, sends, file, retentionRuntime, changeDestination, exit };
     this.gateways = [...this.gateways, buildGateway(parts)];
   }
 
@@ -190,9 +196,10 @@ class Simulation {
       name,
       new SimulatedUpstream({
         ...{ name, runtime, history, log, saysWhatItKnows, redirectsAreFollowed },
+        meansAny2xx: name === 'hook',
         dice: this.dice.fork(),
       }),
     ];
-    return new Map([make('ads', true), make('api', false)]);
+    return new Map([make('ads', true), make('api', false), make('hook', false)]);
   }
 }
