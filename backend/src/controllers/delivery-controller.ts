@@ -9,22 +9,9 @@ import type {
 } from '../services/delivery/dead-letter-service';
 import { readTimeBound } from '../services/events/time-bound';
 import type { Caller } from '../types/auth';
-import type { DeadReason, EventView } from '../types/delivery';
-import type { DeliveryStatus } from '../types/event';
+import type { DeadReason, DeliveryFilterInput, EventView } from '../types/delivery';
 import { listedDeliveryJson } from './event-json';
 import { sendPage } from './send-page';
-
-/** A filter as it was asked for, validated but for its times. */
-interface FilterInput {
-  readonly status?: DeliveryStatus;
-  readonly destination?: string;
-  readonly event_name?: string;
-  readonly client_id?: string;
-  readonly event_id?: string;
-  readonly dead_reason?: string;
-  readonly from?: string;
-  readonly to?: string;
-}
 
 interface ChoiceInput {
   readonly client_id?: string;
@@ -33,9 +20,9 @@ interface ChoiceInput {
 
 /** Readers of what was sent; each throws `validation_failed`. */
 export interface DeliveryReaders {
-  readonly query: (raw: object) => FilterInput & { readonly limit: number; readonly cursor?: string };
-  readonly replay: (raw: unknown) => FilterInput & { readonly dry_run: boolean; readonly force: boolean };
-  readonly discard: (raw: unknown) => FilterInput & { readonly dry_run: boolean; readonly reason: string };
+  readonly query: (raw: object) => DeliveryFilterInput & { readonly limit: number; readonly cursor?: string };
+  readonly replay: (raw: unknown) => DeliveryFilterInput & { readonly dry_run: boolean; readonly force: boolean };
+  readonly discard: (raw: unknown) => DeliveryFilterInput & { readonly dry_run: boolean; readonly reason: string };
   readonly eventReplay: (raw: unknown) => ChoiceInput & { readonly force: boolean };
   readonly eventDiscard: (raw: unknown) => ChoiceInput & { readonly reason: string };
 }
@@ -99,7 +86,7 @@ function choiceOf(request: Request, response: Response, input: ChoiceInput): Eve
   return { eventId, clientId: input.client_id, destination: input.destination, actor: actorOf(response) };
 }
 
-function toFilter(input: FilterInput): DeliveryFilter {
+function toFilter(input: DeliveryFilterInput): DeliveryFilter {
   const errors: FieldError[] = [];
   const filter = {
     status: input.status,

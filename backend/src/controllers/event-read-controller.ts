@@ -6,27 +6,15 @@ import type { EventService } from '../services/events/event-service';
 import { listEvents } from '../services/events/list-events';
 import type { Caller } from '../types/auth';
 import type { EventView } from '../types/delivery';
-import type { EventKey } from '../types/event';
+import type { EventKey, EventQueryInput } from '../types/event';
 import { attemptJson, eventJson } from './event-json';
 import { sendPage } from './send-page';
-
-/** The query of a list, validated. */
-interface ListQuery {
-  readonly user_id?: string;
-  readonly event_name?: string;
-  readonly status?: 'stored' | 'pending' | 'delivered' | 'dead';
-  readonly destination?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly limit: number;
-  readonly cursor?: string;
-}
 
 export interface EventReadControllerParts {
   readonly events: EventService;
   readonly store: EventStore;
   /** Reads the query of a list; throws `validation_failed`. */
-  readonly readQuery: (raw: object) => ListQuery;
+  readonly readQuery: (raw: object) => EventQueryInput;
 }
 
 /** HTTP for reading events back. A caller sees its own, or every client's with the scope for it. */
@@ -56,7 +44,7 @@ export class EventReadController {
     sendPage(request, response, await this.page(query.user_id, query, response), eventJson);
   };
 
-  private page(userId: string | undefined, query: ListQuery, response: Response): Promise<Page<EventView>> {
+  private page(userId: string | undefined, query: EventQueryInput, response: Response): Promise<Page<EventView>> {
     const { event_name: eventName, status, destination, from, to, limit, cursor } = query;
     const request = { userId, eventName, status, destination, from, to, limit, cursor };
     return listEvents(this.parts.store, clientOf(response), request);

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 
 import fc from 'fast-check';
 
+import { refusal, refusalOf } from '../../test/support/json-refusal';
 import { propertyRuns, propertyTimeoutMs } from '../../test/support/property-runs';
-import { AppError } from '../errors';
 import { ExactNumber } from '../types/exact-number';
 import { decodeUtf8, parseStrictJson } from './strict-json';
 
@@ -94,20 +94,6 @@ describe('decodeUtf8, on random bytes', () => {
     propertyTimeoutMs,
   );
 });
-
-/** What refuses the text: the error's detail. Undefined when nothing does. */
-function refusal(read: () => unknown, code = 'invalid_json'): string | undefined {
-  try {
-    read();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    expect(error.code).toBe(code);
-    return error.detail;
-  }
-}
-
-const refusalOf = (text: string) => refusal(() => parseStrictJson(text));
 
 /** JSON.parse and parseStrictJson see the same in a text, except for what only the latter refuses. */
 function expectAgreement(text: string): void {

@@ -1,25 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-import { AppError } from '../errors';
+import { refusal, refusalOf } from '../../test/support/json-refusal';
 import { ExactNumber } from '../types/exact-number';
 import { decodeUtf8, parseStrictJson } from './strict-json';
 
 const MEBIBYTE = 1024 * 1024;
-
-/** What refuses the text: the error's detail. Undefined when nothing does. */
-function refusal(read: () => unknown, code = 'invalid_json'): string | undefined {
-  try {
-    read();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    expect(error.code).toBe(code);
-    return error.detail;
-  }
-}
-
-const refusalOf = (text: string) => refusal(() => parseStrictJson(text));
 
 describe('parseStrictJson', () => {
   it('reads every kind of value', () => {

@@ -138,3 +138,16 @@ export interface StatusCount {
   readonly status: DeliveryStatus;
   readonly count: number;
 }
+
+/** Which deliveries an operator asks for, validated but for the times. */
+export interface DeliveryFilterInput {
+  readonly status?: DeliveryStatus;
+  readonly destination?: string;
+  readonly event_name?: string;
+  readonly client_id?: string;
+  readonly event_id?: string;
+  readonly dead_reason?: string;
+  /** RFC 3339, on when the delivery was created; inclusive. */
+  readonly from?: string;
+  readonly to?: string;
+}

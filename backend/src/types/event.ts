@@ -68,3 +68,15 @@ export interface EventInput {
   readonly properties?: JsonObject;
   readonly deliver_at?: string;
 }
+
+/** What may stand in the query of a list of events. Times are read by the service. */
+export interface EventQueryInput {
+  readonly user_id?: string;
+  readonly event_name?: string;
+  readonly status?: EventStatus;
+  readonly destination?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+}

@@ -1,20 +1,9 @@
 import Joi from 'joi';
 
 import { AppError } from '../errors';
+import type { EventQueryInput } from '../types/event';
 import { toFieldErrors } from './event';
 import { text } from './text';
-
-/** What may stand in the query of a list of events. Times are read by the service. */
-export interface EventQueryInput {
-  readonly user_id?: string;
-  readonly event_name?: string;
-  readonly status?: 'stored' | 'pending' | 'delivered' | 'dead';
-  readonly destination?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly limit: number;
-  readonly cursor?: string;
-}
 
 export const eventQuerySchema = Joi.object<EventQueryInput>({
   user_id: text(128),

@@ -1,5 +1,7 @@
 import Joi from 'joi';
 
+import type { DeliveryFilterInput } from '../types/delivery';
+
 import { AppError, type FieldError } from '../errors';
 
 /** What operators may ask for. Times are read by the controller. */
@@ -9,18 +11,6 @@ const DEAD_REASONS = [
   ...['rejected', 'retries_exhausted', 'attempts_exhausted'],
   ...['too_old_for_destination', 'payload_corrupt', 'destination_removed'],
 ];
-
-export interface DeliveryFilterInput {
-  readonly status?: (typeof STATUSES)[number];
-  readonly destination?: string;
-  readonly event_name?: string;
-  readonly client_id?: string;
-  readonly event_id?: string;
-  readonly dead_reason?: string;
-  /** RFC 3339, on when the delivery was created; inclusive. */
-  readonly from?: string;
-  readonly to?: string;
-}
 
 export interface DeliveryQueryInput extends DeliveryFilterInput {
   readonly limit: number;
