@@ -50,6 +50,13 @@ async function statuses(count: number): Promise<number[]> {
 }
 
 describe('POST /v1/conversions', () => {
+  it('marks what says that it is a test', async () => {
+    await startWith();
+    for (const headers of [{}, { 'X-Test-Mode': 'true' }]) expect((await post(conversion, headers)).status).toBe(202);
+    const { conversions } = await get('/v1/conversions');
+    expect(conversions.map(({ test }: { test?: boolean }) => test)).toEqual([undefined, true]);
+  });
+
   it('takes a conversion and remembers it', async () => {
     await startWith();
     const answer = await post();

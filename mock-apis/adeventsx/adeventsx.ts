@@ -144,7 +144,8 @@ export class AdEventsX {
           sendFailure(exchange, 400);
           return null;
         }
-        return { status: 'accepted', received_at: this.log.receive(reading.conversion).received_at };
+        const isTest = req.headers['x-test-mode'] === 'true';
+        return { status: 'accepted', received_at: this.log.receive(reading.conversion, isTest).received_at };
       },
     };
     return exchange;

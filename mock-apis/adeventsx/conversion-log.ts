@@ -5,6 +5,8 @@ import { UuidSet } from './uuid-set';
 export interface ReceivedConversion extends Conversion {
   /** When it was answered, as an ISO 8601 date. */
   readonly received_at: string;
+  /** The call said that it is a test. */
+  readonly test?: true;
 }
 
 /** One call, whatever became of it. */
@@ -70,8 +72,12 @@ export class ConversionLog {
     return call;
   }
 
-  receive(conversion: Conversion): ReceivedConversion {
-    const received: ReceivedConversion = { ...conversion, received_at: new Date().toISOString() };
+  receive(conversion: Conversion, isTest: boolean): ReceivedConversion {
+    const received: ReceivedConversion = {
+      ...conversion,
+      received_at: new Date().toISOString(),
+      ...(isTest && { test: true }),
+    };
     this.conversions.push(received);
     this.ids.add(conversion.id);
     return received;

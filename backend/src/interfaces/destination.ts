@@ -21,7 +21,7 @@ export interface DestinationContract {
   readonly dedupKeys: readonly string[];
   /** For how long it recognises one; null: it never does. */
   readonly dedupWindowMs: number | null;
-  /** Whether it has a test mode of its own. */
+  /** Whether it can be told, with `X-Test-Mode: true`, that a call is a test and counts for nothing. */
   readonly testMode: boolean;
   /** Whether its 409 says that it has the event already. */
   readonly conflictMeansDelivered: boolean;

@@ -99,6 +99,18 @@ describe('several destinations', () => {
     expect(two.calls).toHaveLength(0);
   });
 
+  test('in test mode each call says so, and is otherwise what it would be', async () => {
+    file(adeventsx(', mode: test'), webhook());
+    await gateway.start();
+    expect(standing(await read(await post()))).toEqual({ one: 'delivered', two: 'delivered' });
+    expect([...one.calls, ...two.calls].map(({ headers }) => headers['x-test-mode'])).toEqual(['true', undefined]);
+    const [call] = one.calls;
+    expect(Object.keys(JSON.parse(String(call?.body)) as object)).toHaveLength(7);
+    const { data } = (await gateway.get('/destinations', await gateway.token('operator', 'operator-dev-secret')))
+      .body as { data: object[] };
+    expect(data).toMatchObject([{ name: 'one', mode: 'test', contract: { test_mode: true } }, { mode: 'live' }]);
+  });
+
   test('a webhook within our own network is not called unless it is allowed: its event is dead, and says why', async () => {
     file(webhook().replace('allowPrivateNetwork: true', 'allowPrivateNetwork: false'));
     await gateway.start();

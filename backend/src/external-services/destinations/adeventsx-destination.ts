@@ -22,7 +22,7 @@ export class AdEventsXDestination extends HttpDestination {
       maxAgeMs: definition.maxAgeMs ?? null,
       dedupKeys: ['id'],
       dedupWindowMs: definition.dedupWindowMs ?? 7 * DAY_MS,
-      testMode: false,
+      testMode: true,
       conflictMeansDelivered: true,
     };
   }

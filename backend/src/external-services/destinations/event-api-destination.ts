@@ -22,7 +22,7 @@ export class EventApiDestination extends HttpDestination {
       maxAgeMs: definition.maxAgeMs ?? null,
       dedupKeys: ['id'],
       dedupWindowMs: definition.dedupWindowMs ?? null,
-      testMode: false,
+      testMode: true,
       conflictMeansDelivered: false,
       // It fails for a while now and then: few failures are enough to leave it alone, and it is loaded again little by little.
       circuit: { failuresInWindow: 3, windowMs: 30_000, probesToClose: 5 },

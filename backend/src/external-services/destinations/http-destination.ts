@@ -12,6 +12,7 @@ export abstract class HttpDestination implements Destination {
   readonly concurrency: number;
   readonly ratePerSecond: number | null;
   private readonly wanted: ReadonlySet<string> | null;
+  private readonly common: Readonly<Record<string, string>>;
 
   constructor(
     definition: DestinationDefinitionBase,
@@ -22,6 +23,11 @@ export abstract class HttpDestination implements Destination {
     this.concurrency = definition.concurrency;
     this.ratePerSecond = definition.ratePerSecond;
     this.wanted = definition.events === '*' ? null : new Set(definition.events);
+    // The payload is made once and may be sent in either mode: what marks a test is the call.
+    this.common = {
+      'Content-Type': 'application/json',
+      ...(this.mode === 'test' ? { 'X-Test-Mode': 'true' } : {}),
+    };
   }
 
   wants(eventName: string): boolean {
@@ -47,7 +53,7 @@ export abstract class HttpDestination implements Destination {
     return this.client.call({
       method: 'POST',
       url,
-      headers: { 'Content-Type': 'application/json', ...headers, 'X-Request-Id': requestId },
+      headers: { ...this.common, ...headers, 'X-Request-Id': requestId },
       body,
       signal,
     });

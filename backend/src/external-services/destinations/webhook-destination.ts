@@ -47,7 +47,7 @@ export class WebhookDestination extends HttpDestination {
       maxAgeMs: definition.maxAgeMs ?? null,
       dedupKeys: ['webhook-id'],
       dedupWindowMs: definition.dedupWindowMs ?? null,
-      testMode: false,
+      testMode: true,
       conflictMeansDelivered: false,
     };
   }

@@ -118,11 +118,6 @@ describe('readDestinationsFile', () => {
     ['a rate of nothing', { ratePerSecond: '0' }, 'line 7: destinations[0].ratePerSecond must be at least 0.01'],
     ['half a call', { concurrency: '1.5' }, 'line 7: destinations[0].concurrency must be a whole number'],
     ['a number as text', { concurrency: '"8"' }, 'line 7: destinations[0].concurrency must be a number'],
-    [
-      'a test mode that there is not',
-      { mode: 'test' },
-      'line 7: destinations[0].mode must be live or off: the type adeventsx has no test mode',
-    ],
     ['another mode', { mode: 'on' }, 'line 7: destinations[0].mode must be one of live, test, off'],
     ['AdEventsX without its key', { apiKey: '' }, 'line 2: destinations[0] must have an apiKey'],
     [
@@ -169,14 +164,14 @@ describe('readDestinationsFile', () => {
   });
 
   it('tells all faults at once', async () => {
-    const text = `${file({ mode: 'test', events: '[signup]' })}  - ${file({ apiKey: '' }).slice(18)}`;
+    const text = `${file({ allowPrivateNetwork: 'true', events: '[signup]' })}  - ${file({ apiKey: '' }).slice(18)}`;
     await expect(read(text)).rejects.toMatchObject({
       faults: [expect.stringMatching(/^line 8: destinations\[1\] has the name of another/)],
     });
     await expect(read(text.replace(/name: a\n(?!.*name)/s, 'name: b\n'))).rejects.toMatchObject({
       faults: [
         expect.stringMatching(/^line 6: .*signup/),
-        expect.stringMatching(/^line 7: .*test mode/),
+        expect.stringMatching(/^line 7: .*allowPrivateNetwork is only for/),
         expect.stringMatching(/^line 8: .*apiKey/),
       ],
     });

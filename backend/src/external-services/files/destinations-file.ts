@@ -122,12 +122,11 @@ const OF_TYPE: Readonly<Record<string, readonly (typeof TYPES)[number][]>> = {
 
 /** What one entry says that its type cannot do, or leaves out that it needs. */
 function faultsOfEntry(entry: Entry, eventNames: ReadonlySet<string> | null): [string, string][] {
-  const { type, mode, events, url, maxBatch = 1, batchMode } = entry;
+  const { type, events, url, maxBatch = 1, batchMode } = entry;
   const faults: [string, string][] = Object.entries(OF_TYPE)
     .filter(([key, types]) => key in entry && !types.includes(type))
     .map(([key, types]) => [key, `is only for the type ${types.join(' or ')}`]);
   const refuse = (isWrong: boolean, key: string, detail: string) => isWrong && faults.push([key, detail]);
-  refuse(mode === 'test', 'mode', `must be live or off: the type ${type} has no test mode of its own`);
   refuse(type === 'adeventsx' && entry.apiKey === undefined, '', 'must have an apiKey');
   refuse(type === 'webhook' && entry.secrets === undefined, '', 'must have secrets');
   refuse(batchMode !== undefined && maxBatch === 1, 'batchMode', 'needs a maxBatch of 2 or more');
