@@ -14,6 +14,7 @@ import type {
 } from '../../src/interfaces/event-store';
 import type { Runtime } from '../../src/interfaces/runtime';
 import { DeliveryLane } from '../../src/services/delivery/delivery-lane';
+import { DeliveryWorker } from '../../src/services/delivery/delivery-worker';
 import { OutcomeRecorder } from '../../src/services/delivery/outcome-recorder';
 import * as backoff from '../../src/services/resilience/backoff';
 import { Circuit } from '../../src/services/resilience/circuit';
@@ -244,6 +245,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     breaks: /^7 holds/,
     fault: {},
     patch: () => jest.spyOn(Circuit.prototype, 'hold').mockReturnValue(undefined),
+  },
+  {
+    name: 'a reload that reloads nothing',
+    breaks: /^3 every event ends/,
+    fault: {},
+    patch: () => jest.spyOn(DeliveryWorker.prototype, 'replace').mockResolvedValue(undefined),
   },
   { name: 'any 200 is a yes', breaks: /^1 /, fault: { changeDestination: takingAnyAnswer } },
   { name: 'retries that end too soon', breaks: /^3 retries go on/, fault: { wrapStore: losingPatience } },
