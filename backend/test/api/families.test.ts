@@ -1,15 +1,22 @@
 import { randomUUID } from 'node:crypto';
 
 import { createMockApis } from '../../../mock-apis/mock-apis';
+import { systemRuntime } from '../../src/external-services/system-runtime';
 import { TestGateway } from '../support/test-gateway';
 
 const upstreams = createMockApis({ port: 0, eventApi: { getEventsDropRate: 0 } });
 let gateway: TestGateway;
 let url: string;
+/** How far the gateway's clock is ahead. */
+let laterMs = 0;
 
 beforeAll(async () => {
   url = (await upstreams.start()).url;
-  gateway = await new TestGateway({ EVENT_API_URL: url, RETRY_BASE_MS: '20', CIRCUIT_COOLDOWN_MS: '10' }).start();
+  const runtime = { ...systemRuntime, now: () => systemRuntime.now() + laterMs };
+  gateway = await new TestGateway(
+    { EVENT_API_URL: url, RETRY_BASE_MS: '20', CIRCUIT_COOLDOWN_MS: '10' },
+    { runtime },
+  ).start();
 });
 
 afterAll(async () => {
@@ -141,12 +148,24 @@ describe('event management', () => {
     expect(new Set(received.map(({ userId, colour }) => `${userId} ${colour}`))).toEqual(new Set(['1 red']));
   }, 60_000);
 
-  test('an id of the client makes a repeat a duplicate', async () => {
-    const event = { id: 'order-1', name: 'test event', userId: '1' };
-    const first = await gateway.post('/addEvent', event);
-    const again = await gateway.post('/addEvent', event);
-    expect(again.body).toMatchObject({ id: (first.body as { id: string }).id, duplicate: true });
-  });
+  test.each([
+    ['an id of the client', { id: 'order-1' }, {}, 409],
+    ['an Idempotency-Key', {}, { 'Idempotency-Key': 'key-1' }, 422],
+  ])(
+    '%s makes a repeat a duplicate, seconds later too, and another event a conflict',
+    async (_, fields, headers, no) => {
+      const event = { ...fields, name: 'test event', userId: '1' };
+      const first = await gateway.post('/addEvent', event, headers);
+      laterMs += 5_000;
+      const again = await gateway.post('/addEvent', event, headers);
+      expect(again.body).toMatchObject({ id: (first.body as { id: string }).id, duplicate: true });
+      const other = await gateway.post('/addEvent', { ...event, userId: '2' }, headers);
+      expect([other.status, (other.body as { errors: object[] }).errors]).toMatchObject([
+        no,
+        [{ pointer: '/user_id' }],
+      ]);
+    },
+  );
 
   test.each([
     [{ name: 'x' }, '/userId'],

@@ -1,6 +1,6 @@
 import { AppError } from '../../errors';
 import type { Runtime } from '../../interfaces/runtime';
-import type { JsonObject } from '../../types/event';
+import type { AcceptedEvent, JsonObject } from '../../types/event';
 import { canonicalUuid, uuidV5 } from '../events/event-id';
 import type { EventService, Standing } from '../events/event-service';
 
@@ -12,6 +12,9 @@ export interface AddedEvent {
   /** Whatever else the client sent; it is forwarded with the rest. */
   readonly rest: JsonObject;
 }
+
+/** What tells that an id is taken by another content. */
+const CONFLICTS: readonly string[] = ['event_id_conflict', 'idempotency_key_reused'];
 
 /** The writing side of the event management family: events of any name, for the external event API. */
 export class EventManagementService {
@@ -41,8 +44,15 @@ export class EventManagementService {
       deliverAt: null,
       acceptedAt: this.runtime.now(),
     };
+    const take = (timed: AcceptedEvent) =>
+      this.events.take(timed, ({ type }) => type === 'event-api', id === undefined, requestId);
     try {
-      return await this.events.take(event, ({ type }) => type === 'event-api', id === undefined, requestId);
+      return await take(event).catch(async (error: unknown) => {
+        if (!(error instanceof AppError) || !CONFLICTS.includes(error.code)) throw error;
+        // The time is ours, not the client's: a repeat says the same although it comes a second later.
+        const { event: stored } = await this.events.find(event);
+        return take({ ...event, eventTimeSeconds: stored.eventTimeSeconds });
+      });
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'backlog_full') throw error;
       throw new AppError('rate_limited', error.detail, { retryAfterSeconds: error.retryAfterSeconds ?? 10 });
