@@ -53,10 +53,9 @@ class FaultBench {
     this.rows = faultRows[this.kind]?.(`http://127.0.0.1:${String(this.trap.port)}/`) ?? [];
     const urls = new Map<string, string>();
     for (const row of this.rows) {
-      const upstream = await new FaultUpstream(row.fault, row.listens === 'tls' ? 'tls' : 'tcp').start();
+      const upstream = await new FaultUpstream(row.fault, row.listens).start();
       const { port } = upstream;
-      if (row.listens === 'nothing') await upstream.stop();
-      else this.upstreams.set(row, upstream);
+      this.upstreams.set(row, upstream);
       urls.set(row.name, row.url?.(port) ?? `http://127.0.0.1:${String(port)}/v1/conversions`);
     }
     const path = join(this.folder, 'gateway.db');
