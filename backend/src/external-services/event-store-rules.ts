@@ -1,5 +1,5 @@
 import { AppError } from '../errors';
-import { type NewEvent, StoreUnavailableError } from '../interfaces/event-store';
+import { type ClockMark, type NewEvent, StoreUnavailableError } from '../interfaces/event-store';
 import type { DeliveryStatus, EventStatus } from '../types/event';
 
 /** What every implementation of EventStore does the same way. */
@@ -12,6 +12,11 @@ export const DEFAULT_ACTIONS_MAX = 100_000;
 
 /** An event has at most this many deliveries. It is part of the delivery ids stored: it never changes. */
 export const MAX_DELIVERIES_PER_EVENT = 100;
+
+/** The mark of the clock where none could be written yet: it was right when the oldest event was accepted, if there is one. */
+export function markOf(oldest: { readonly acceptedAt: number } | undefined): ClockMark | null {
+  return oldest === undefined ? null : { seenAt: oldest.acceptedAt, steadyMs: 86_400_000 };
+}
 
 /** The status of an event from those of its deliveries. */
 export function eventStatusOf(deliveries: readonly { readonly status: DeliveryStatus }[]): EventStatus {

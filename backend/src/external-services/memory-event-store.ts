@@ -36,6 +36,7 @@ import {
   DEFAULT_ATTEMPT_LIMIT,
   describeDeliveries,
   eventStatusOf,
+  markOf,
 } from './event-store-rules';
 import {
   countByStatus,
@@ -213,7 +214,8 @@ export class MemoryEventStore implements EventStore {
   }
 
   async clockMark(): Promise<ClockMark | null> {
-    return this.open().clockMark;
+    const { clockMark, events } = this.open();
+    return clockMark ?? markOf(events.values().next().value?.event);
   }
 
   async markClock(mark: ClockMark): Promise<void> {

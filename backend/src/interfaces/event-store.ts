@@ -223,7 +223,7 @@ export interface EventStore {
    * and go on from there in the next; 0 does not promise that nothing is left.
    */
   prune(command: PruneCommand): Promise<number>;
-  /** What `markClock` wrote last; for a store that was made before there were marks, the newest event's acceptance; else null. */
+  /** What `markClock` wrote last; where it never could, the acceptance of the oldest event there is; null for a store without events. */
   clockMark(): Promise<ClockMark | null>;
   markClock(mark: ClockMark): Promise<void>;
   /** Reads everything and checks it: checksums, states, points and counts against the rows. Yields each fault. */

@@ -21,6 +21,16 @@ export function describeUpkeep(open: OpenStore, openUnchecked: OpenStore): void 
   });
 
   describe('the mark of the clock', () => {
+    it('is when the oldest event was accepted, as long as none could be written', async () => {
+      const store = await open();
+      const acceptedAt = 1_700_000_000_000;
+      await store.accept(
+        makeEvents(2, (number) => ({ acceptedAt: acceptedAt + number })),
+        ROOMY,
+      );
+      expect(await store.clockMark()).toEqual({ seenAt: acceptedAt + 1, steadyMs: 86_400_000 });
+    });
+
     it('is what was written last', async () => {
       const store = await open();
       expect(await store.clockMark()).toBeNull();

@@ -1,5 +1,6 @@
 import type { ClockMark, PruneCommand } from '../../interfaces/event-store';
 import type { DeliveryStatus } from '../../types/event';
+import { markOf } from '../event-store-rules';
 import { MINUTE_MS } from './accept-verb';
 import { deliveryIdsOf } from './rows';
 import type { SqliteConnection } from './sqlite-connection';
@@ -35,6 +36,7 @@ export class UpkeepVerbs {
   private readonly movePoint: Statement;
   private readonly deleteMinutes: Statement;
   private readonly selectClockMark: Statement<ClockMark>;
+  private readonly selectOldest: Statement<{ acceptedAt: number }>;
   private readonly upsertClockMark: Statement;
   private readonly probe: Statement;
 
@@ -55,6 +57,7 @@ export class UpkeepVerbs {
         (SELECT 1 FROM events WHERE id BETWEEN first_row AND last_row)`,
     );
     this.selectClockMark = connection.prepare('SELECT seen_at AS seenAt, steady_ms AS steadyMs FROM clock_mark');
+    this.selectOldest = connection.prepare('SELECT accepted_at AS acceptedAt FROM events ORDER BY id LIMIT 1');
     this.upsertClockMark = connection.prepare(
       'INSERT OR REPLACE INTO clock_mark (id, seen_at, steady_ms) VALUES (1, ?, ?)',
     );
@@ -70,8 +73,10 @@ export class UpkeepVerbs {
   }
 
   clockMark(): ClockMark | null {
-    const row = this.connection.read(() => this.selectClockMark.get());
-    return row === undefined ? null : { ...row };
+    return this.connection.read(() => {
+      const mark = this.selectClockMark.get();
+      return mark === undefined ? markOf(this.selectOldest.get()) : { ...mark };
+    });
   }
 
   markClock({ seenAt, steadyMs }: ClockMark): void {

@@ -18,6 +18,7 @@ async function world(agesMs: readonly number[]) {
     makeEvents(ages.length, (number) => ({ acceptedAt: runtime.now() - (ages[number - 1] ?? 0), to: [] })),
     ROOMY,
   );
+  await store.markClock({ seenAt: runtime.now(), steadyMs: DAY_MS });
   const suspended: object[] = [];
   const log = {
     ...silentLog,
@@ -131,6 +132,18 @@ test('after it stood still for more than a day nothing goes until it has run for
     expect(await left()).toBe(1);
   });
   expect(await store.clockMark()).toEqual({ seenAt: expect.any(Number), steadyMs: DAY_MS });
+});
+
+test('where no mark could be written, a jump and a restart are told by the events there are', async () => {
+  const runtime = new SimulatedRuntime({ seed: 1 });
+  const store = new MemoryEventStore();
+  await store.accept([makeEvent({ acceptedAt: runtime.now(), to: [] })], ROOMY);
+  runtime.jumpWallClock(40 * DAY_MS);
+  const retention = new Retention({ store, runtime, log: silentLog, retentionMs: RETENTION_MS });
+  await retention.start();
+  await runtime.advance(MINUTE_MS);
+  expect((await store.list({ clientId: null, limit: 200 })).data).toHaveLength(1);
+  await runtime.until(retention.stop());
 });
 
 test('processes that share a store count the same day, not each its own', async () => {
