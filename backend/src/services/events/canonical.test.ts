@@ -203,6 +203,9 @@ const rotated = (value: JsonValue, by: number) =>
 
 const sorted = (value: JsonValue) => mapObjects(value, (entries) => entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** With keys that are never taken for array indexes, which objects put first whatever the order of insertion. */
+/**
+ * With keys that are never taken for array indexes, which objects put first whatever the order of
+ * insertion.
+ */
 const withPlainKeys = (value: JsonValue) =>
   mapObjects(value, (entries) => entries.map(([key, member]) => [`k${key}`, member]));
