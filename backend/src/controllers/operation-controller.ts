@@ -1,19 +1,20 @@
 import type { Request, Response } from 'express';
 
 import type { HealthService } from '../services/health-service';
+import { send } from './json';
 
 /** HTTP for those who operate the gateway: is it alive, is it ready, which version. */
 export class OperationController {
   constructor(private readonly health: HealthService) {}
 
   readonly getHealth = (_request: Request, response: Response): void => {
-    response.json(this.health.health());
+    send(response, 200, this.health.health());
   };
 
   readonly getReady = async (_request: Request, response: Response): Promise<void> => {
     const ready = await this.health.ready();
     if (ready.status !== 'ready') response.setHeader('Retry-After', '5');
-    response.status(ready.status === 'ready' ? 200 : 503).json(ready);
+    send(response, ready.status === 'ready' ? 200 : 503, ready);
   };
 
   readonly getVersion = (_request: Request, response: Response): void => {
@@ -21,6 +22,6 @@ export class OperationController {
   };
 
   readonly getCircuitStatus = (_request: Request, response: Response): void => {
-    response.json(this.health.circuits());
+    send(response, 200, this.health.circuits());
   };
 }
