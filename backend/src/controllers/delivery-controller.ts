@@ -52,7 +52,9 @@ export class DeliveryController {
 
   readonly discard = async (request: Request, response: Response): Promise<void> => {
     const { dry_run: isDryRun, reason, ...input } = this.read.discard(request.body);
-    const asked = { filter: toFilter(input), isDryRun, reason, actor: actorOf(response) };
+    const status = input.status === 'pending' ? 'pending' : 'dead';
+    const filter = { ...toFilter(input), status } as const;
+    const asked = { filter, isDryRun, reason, actor: actorOf(response) };
     send(response, 200, { dry_run: isDryRun, ...(await this.service.discard(asked, untilGone(response))) });
   };
 
@@ -90,6 +92,9 @@ function toFilter(input: DeliveryFilterInput): DeliveryFilter {
     clientId: input.client_id,
     eventId: input.event_id?.toLowerCase(),
     deadReason: input.dead_reason as DeadReason | undefined,
+    userId: input.user_id,
+    httpStatus: input.http_status,
+    error: input.error,
     from: readTimeBound('from', input.from, errors),
     to: readTimeBound('to', input.to, errors),
   };

@@ -26,8 +26,11 @@ export interface AcceptedEvent {
 
 export type DeliveryStatus = 'pending' | 'delivering' | 'delivered' | 'dead' | 'discarded';
 
-/** Derived from the deliveries: `dead` if any is dead, else `pending` while any is open, else `delivered`; `stored` without deliveries. */
-export type EventStatus = 'stored' | 'pending' | 'delivered' | 'dead';
+/**
+ * Derived from the deliveries: `dead` if any is dead, else `pending` while any is open, else `delivered` if any was
+ * delivered, else `discarded`; `stored` without deliveries.
+ */
+export type EventStatus = 'stored' | 'pending' | 'delivered' | 'dead' | 'discarded';
 
 /** What names an event: ids are unique per client; `clientId: null` is a reader that sees every client's events. */
 export interface EventKey {

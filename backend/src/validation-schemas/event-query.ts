@@ -7,7 +7,7 @@ import { validateQuery } from './validate';
 export const eventQuerySchema = Joi.object<EventQueryInput>({
   user_id: text(128),
   event_name: text(64),
-  status: Joi.string().valid('stored', 'pending', 'delivered', 'dead'),
+  status: Joi.string().valid('stored', 'pending', 'delivered', 'dead', 'discarded'),
   destination: text(64),
   from: text(64),
   to: text(64),

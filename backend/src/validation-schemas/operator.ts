@@ -10,7 +10,7 @@ import { validate, validateQuery } from './validate';
 const STATUSES = ['pending', 'delivering', 'delivered', 'dead', 'discarded'] as const;
 const DEAD_REASONS = [
   ...['rejected', 'retries_exhausted', 'attempts_exhausted'],
-  ...['too_old_for_destination', 'payload_corrupt', 'destination_removed'],
+  ...['too_old_for_destination', 'payload_corrupt', 'destination_removed', 'discarded'],
 ];
 
 export interface DeliveryQueryInput extends DeliveryFilterInput {
@@ -49,6 +49,9 @@ const filter = {
   client_id: text(64),
   event_id: Joi.string().pattern(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i),
   dead_reason: Joi.string().valid(...DEAD_REASONS),
+  user_id: text(128),
+  http_status: Joi.number().integer().min(100).max(599),
+  error: text(64),
   from: text(64),
   to: text(64),
 };
@@ -79,7 +82,7 @@ export const deliveryQuerySchema = Joi.object<DeliveryQueryInput>({
 export const actionsQuerySchema = Joi.object<{ readonly limit: number }>({ limit });
 
 const replayStatus = Joi.string().valid('dead', 'delivered').default('dead');
-const discardStatus = Joi.string().valid('dead').default('dead');
+const discardStatus = Joi.string().valid('dead', 'pending').default('dead');
 export const replaySchema = Joi.object<ReplayInput>({
   ...filter,
   status: replayStatus,
