@@ -74,9 +74,11 @@ interface Heard {
   readonly goneTo: Set<string>;
 }
 
+type Response = Extract<UpstreamAnswer, { kind: 'response' }>;
+
 /** The destination took it, or has looked into it. */
-function isPass(status: number): boolean {
-  return (status >= 200 && status < 300) || [400, 409, 413, 422].includes(status);
+function isPass({ status, body }: Response, via: Destination): boolean {
+  return status >= 200 && status < 300 ? via.isAccepted(body) : [400, 409, 413, 422].includes(status);
 }
 
 /** Sees every call as it leaves and as it ends, and holds what is promised of calls. */
@@ -148,7 +150,7 @@ export class SendLog {
     }
     // What a destination says that was changed meanwhile is no word about the one that is there now.
     if (!this.parts.isCurrent(process, via)) return;
-    if (answer.kind === 'response') this.hear(sends, first, answer.status, answer.headers['retry-after']);
+    if (answer.kind === 'response') this.hear(sends, first, answer);
     else this.noteFailure(sends, this.heardBy(process, destination));
   }
 
@@ -250,11 +252,12 @@ export class SendLog {
   }
 
   /** What one event is told again, after another has passed, is said of it and not of the destination. */
-  private hear(sends: readonly Send[], first: Send, status: number, retryAfter: string | undefined): void {
+  private hear(sends: readonly Send[], first: Send, answer: Response): void {
     const now = this.parts.runtime.monotonic();
-    const { process, destination } = first;
+    const { process, destination, via } = first;
+    const { status } = answer;
     const heard = this.heardBy(process, destination);
-    if (isPass(status)) {
+    if (isPass(answer, via)) {
       heard.passedFrom = Math.max(heard.passedFrom, first.startedAt);
       heard.goneTo.clear();
       if (heard.quiet !== null && first.startedAt >= heard.quiet.since) heard.quiet = null;
@@ -265,7 +268,7 @@ export class SendLog {
     this.noteFailure(sends, heard);
     if (status === 410 && isNew) heard.goneTo.add(first.eventId);
     if (heard.goneTo.size >= CONVINCING) this.hold(process, destination);
-    const waitMs = this.askedToWaitMs(status, retryAfter);
+    const waitMs = this.askedToWaitMs(status, answer.headers['retry-after']);
     if (waitMs <= 0 || isOwn) return;
     if (heard.quiet === null || now >= heard.quiet.until) {
       heard.quiet = { since: now, until: now + waitMs, told: new Set() };

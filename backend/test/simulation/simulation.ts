@@ -37,7 +37,8 @@ export interface SimulationResult {
   readonly simulatedMs: number;
 }
 
-const NEIGHBOUR_EVERY_MS = 10_000;
+/** Events beside the poisoned ones come this soon after all is well, and then ever more seldom. */
+const FIRST_NEIGHBOURS_EVERY_MS = 10_000;
 const START_AT = Date.UTC(2026, 0, 1);
 
 /** Runs one seed's world to its end. Never rejects for a broken promise: it is in the result. */
@@ -153,14 +154,15 @@ class Simulation {
    */
   private async waitForTheEnd(): Promise<void> {
     const { profile, runtime } = this;
-    let neighbourAt = runtime.monotonic();
+    const healedAt = runtime.monotonic();
+    let neighbourAt = healedAt;
     const [stepMs, limitMs] = profile.kind === 'patient' ? [60_000, 4 * 3_600_000] : [2_000, 3_600_000];
     const until = runtime.monotonic() + limitMs;
     while (runtime.monotonic() < until && (this.clients.unanswered > 0 || this.disk.state().openIds.size > 0)) {
       void this.blows.resumeAll();
       if (profile.poisonedCall !== null && runtime.monotonic() >= neighbourAt) {
         this.clients.postNeighbour();
-        neighbourAt += NEIGHBOUR_EVERY_MS;
+        neighbourAt += Math.max(FIRST_NEIGHBOURS_EVERY_MS, (neighbourAt - healedAt) / 2);
       }
       await runtime.advance(stepMs);
     }

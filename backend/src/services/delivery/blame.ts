@@ -15,6 +15,11 @@ interface Failure {
   readonly isAlone: boolean;
 }
 
+interface Lead extends Pick<Failure, 'last' | 'isAlone'> {
+  /** Its failures were known for its own before: it is no witness against the destination in the matter of others. */
+  readonly isOwn: boolean;
+}
+
 /**
  * Whose fault a failed call is: the destination's, or that of one event. Kept invariant: the word of one event condemns no
  * destination, and once another event has passed, the failures of the first are its own.
@@ -30,7 +35,7 @@ export class Blame {
   /** By delivery; the one that failed last is last. */
   private readonly failures = new Map<number, Failure>();
   /** Different deliveries that speak against the destination: the first of each failed call, until a pass. */
-  private readonly leads = new Map<number, Pick<Failure, 'last' | 'isAlone'>>();
+  private readonly leads = new Map<number, Lead>();
 
   /** A call begins; `passed` wants to know which. */
   begin(): number {
@@ -47,6 +52,7 @@ export class Blame {
   failed(deliveryIds: readonly number[], isLead: boolean): void {
     const last = (this.sequence += 1);
     const isAlone = deliveryIds.length === 1;
+    const isOwn = deliveryIds.some((id) => this.isPassedBy(id));
     for (const id of deliveryIds) {
       const known = this.failures.get(id);
       this.failures.delete(id);
@@ -55,7 +61,7 @@ export class Blame {
     }
     const [lead] = deliveryIds;
     if (lead === undefined || !isLead) return;
-    this.leads.set(lead, { last, isAlone: isAlone || this.leads.get(lead)?.isAlone === true });
+    this.leads.set(lead, { last, isAlone: isAlone || this.leads.get(lead)?.isAlone === true, isOwn });
     forgetOldest(this.leads, LEADS_MAX);
   }
 
@@ -66,7 +72,9 @@ export class Blame {
 
   /** Whether enough speaks against the destination itself. */
   get isConvinced(): boolean {
-    return this.leads.size >= CONVINCING;
+    let witnesses = 0;
+    for (const { isOwn } of this.leads.values()) if (!isOwn) witnesses += 1;
+    return witnesses >= CONVINCING;
   }
 
   /** Whether so little speaks against the destination that another delivery may be tried while its circuit bars the rest. */
@@ -76,7 +84,11 @@ export class Blame {
 
   /** Whether the delivery's refusals are its own: another has passed since it first failed. While the destination is believed at fault nobody's are. */
   isOwn(deliveryId: number): boolean {
-    return !this.isConvinced && (this.failures.get(deliveryId)?.first ?? Infinity) < this.passedFrom;
+    return !this.isConvinced && this.isPassedBy(deliveryId);
+  }
+
+  private isPassedBy(deliveryId: number): boolean {
+    return (this.failures.get(deliveryId)?.first ?? Infinity) < this.passedFrom;
   }
 
   /** Whether one more failure of the delivery says nothing new of the destination: another has passed since its last one. */
@@ -89,11 +101,14 @@ export class Blame {
     return this.leads.get(deliveryId)?.isAlone === true;
   }
 
-  /** Deliveries that failed by themselves, the leads first: with others of them a trial or a probe would say less. */
+  /**
+   * Deliveries that failed by themselves, the leads first, at most 16: with another of them a call says less. None while nothing
+   * speaks against the destination.
+   */
   suspects(): number[] {
     const suspects = new Set<number>();
     for (const [id, { isAlone }] of this.leads) if (isAlone) suspects.add(id);
-    for (const [id, { isAlone }] of [...this.failures].toReversed()) {
+    for (const [id, { isAlone }] of this.leads.size === 0 ? [] : [...this.failures].toReversed()) {
       if (suspects.size >= SUSPECTS_MAX) break;
       if (isAlone) suspects.add(id);
     }

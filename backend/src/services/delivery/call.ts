@@ -40,7 +40,9 @@ export async function callFor(group: readonly ClaimedDelivery[], parts: CallPart
   if (group.length === 0 || !(await parts.pace.takeTurn(sendableUntil(group, parts), parts.cut))) return unsent;
   // A process that slept past its lease may no longer be the one that holds the deliveries.
   const isLate = parts.runtime.now() > sendableUntil(group, parts);
-  const ticket = isLate || parts.cut.aborted ? null : (parts.circuit.acquire() ?? tryAnother(group, parts));
+  if (isLate || parts.cut.aborted) return unsent;
+  const permit = parts.circuit.acquire();
+  const ticket = permit ?? tryAnother(group, parts);
   if (ticket === null) return unsent;
 
   const { runtime, blame, destination } = parts;
@@ -52,7 +54,7 @@ export async function callFor(group: readonly ClaimedDelivery[], parts: CallPart
   const read = readAnswer(answer ?? DEFECT, destination, runtime.now());
   const mayBeOwn = group.some(({ deliveryId }) => blame.isOwn(deliveryId));
   const whole = mayBeOwn ? ownReading(read) : read;
-  report(read, mayBeOwn, group, ticket, parts);
+  report(read, { mayBeOwn, isTrial: permit === null }, group, ticket, parts);
   const ends = (readings: readonly Reading[]) =>
     readings.map((reading) => ({
       reading,
@@ -69,7 +71,8 @@ export async function callFor(group: readonly ClaimedDelivery[], parts: CallPart
     return ends(items);
   }
   if (hasPassed(read)) blame.passed(began);
-  const isSearched = mayBeOwn && read.outcome.kind !== 'rejected' && isBatched && answer.status >= 400;
+  const isSearched =
+    mayBeOwn && blame.allowsTrial(false) && read.outcome.kind !== 'rejected' && isBatched && answer.status >= 400;
   if (group.length > 1 && isBatched && (isSearched || isRefusalOfItems(answer.status)))
     return split(answer, whole, group, parts, ends);
   return ends(group.map(() => whole));
@@ -179,24 +182,26 @@ async function split(
 
 /**
  * Tells circuit and blame what the answer says about the destination, which is not the same as what it says about the event.
- * `mayBeOwn`: the call carried an event whose failures are its own.
+ * `mayBeOwn`: the call carried an event whose failures are its own. `isTrial`: it was let through an open circuit.
  */
 function report(
-  { outcome, httpStatus }: Reading,
-  mayBeOwn: boolean,
+  reading: Reading,
+  { mayBeOwn, isTrial }: { readonly mayBeOwn: boolean; readonly isTrial: boolean },
   group: readonly ClaimedDelivery[],
   ticket: CircuitTicket,
   { blame, circuit }: CallParts,
 ): void {
+  const { outcome, httpStatus } = reading;
   const deliveryIds = group.map(({ deliveryId }) => deliveryId);
   const isNoNews = deliveryIds.some((id) => blame.isNoNews(id));
   switch (outcome.kind) {
     case 'delivered':
     case 'rejected':
-      return ticket.succeeded();
+      // A redirect or a 404 does not show that the destination works again.
+      return isTrial && !hasPassed(reading) ? ticket.cancelled() : ticket.succeeded();
     case 'held':
       ticket.cancelled();
-      blame.failed(deliveryIds, !mayBeOwn);
+      blame.failed(deliveryIds, !isNoNews);
       if (mayBeOwn) return;
       if (outcome.until === 'operator' && blame.isConvinced) return circuit.hold('gone');
       return circuit.trip(outcome.until === 'operator' ? 'gone' : 'refused');

@@ -162,11 +162,14 @@ export class DeliveryLane implements Startable {
   private async claim(limit: number): Promise<ClaimResult | null> {
     const { destination, circuit, log } = this.parts;
     try {
-      // A trial or a probe says most with a delivery that has not failed by itself.
-      const except = circuit.permits() === Infinity ? [] : this.blame.suspects();
-      const result = await this.claimBut(except, limit);
-      const isForProbe = except.length > 0 && result.claimed.length === 0 && circuit.permits() > 0;
-      return isForProbe ? await this.claimBut([], limit) : result;
+      // Those that have not failed by themselves go first: they say most, and would wait for nothing but the others' sake.
+      const except = this.blame.suspects();
+      const first = await this.claimBut(except, limit);
+      const left = limit - first.claimed.length;
+      // A trial is for none of them.
+      if (except.length === 0 || left === 0 || circuit.permits() === 0) return first;
+      const second = await this.claimBut([], left);
+      return { ...second, claimed: [...first.claimed, ...second.claimed] };
     } catch (error) {
       log.error({ destination: destination.name, err: error }, 'delivery.claim_failed');
       return null;
