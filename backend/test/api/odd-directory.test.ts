@@ -10,15 +10,21 @@ const users: Record<string, string> = {
   half: '{"id":"half","name":"A","events":["event-1","\\ud800"]}',
   many: JSON.stringify({ id: 'many', name: 'A', events: Array.from({ length: 1_500 }, (_, n) => `gone-${String(n)}`) }),
   none: JSON.stringify({ id: 'none', name: 'A' }),
+  // As the systems of old had it.
+  '7': JSON.stringify({ id: 7, name: 'A', events: [11, 'gone-12', null, 13] }),
 };
+/** Known only where a test has put it. */
+let lists: Record<string, unknown> = {};
 const paths: string[] = [];
 const upstream = createServer((request: IncomingMessage, response: ServerResponse) => {
   const path = request.url ?? '';
   paths.push(path);
   const [, route = '', id = ''] = path.split('/').map(decodeURIComponent);
-  if (route === 'getUserById') response.end(users[id] ?? '');
+  if (lists[route] !== undefined) response.end(JSON.stringify(lists[route]));
+  else if (route === 'getUserById') response.end(users[id] ?? '');
   else if (route !== 'getEventById') response.writeHead(404).end();
   else if (id.startsWith('gone')) response.end();
+  else if (/^\d+$/.test(id)) response.end(JSON.stringify({ id: Number(id), name: 'n', userId: 7 }));
   else response.end(JSON.stringify({ id, name: 'n', userId: '1' }));
 });
 let gateway: TestGateway;
@@ -61,7 +67,39 @@ test('a user without a list of events has none', async () => {
   expect((await gateway.get('/getEventsByUserId/none')).body).toEqual([]);
 });
 
+test('numbers for ids are followed, and leave as text', async () => {
+  expect((await gateway.get('/users/7')).body).toEqual({ id: '7', name: 'A', events: ['11', 'gone-12', '13'] });
+  const { status, body, headers } = await gateway.get('/getEventsByUserId/7');
+  const event = (id: string) => ({ id, name: 'n', userId: '7' });
+  expect([status, body]).toEqual([200, [event('11'), event('13')]]);
+  expect(headers['x-partial-failures']).toBe('gone-12');
+  const metrics = await metricsOf(gateway);
+  expect(metrics).toContain('sluice_source_conversions_total{source="event-api.users",kind="element_left_out"} 1');
+  expect(metrics).toContain('sluice_source_conversions_total{source="event-api.events",kind="number_to_text"} 4');
+});
+
 test.each(['/users', '/getUsers', '/getEvents'])('%s is unavailable where the API knows no such list', async (path) => {
   const { status, body } = await gateway.get(path);
   expect([status, (body as { code: string }).code]).toEqual([503, 'upstream_unavailable']);
 });
+
+test('lists with numbers for ids, and with elements that are none, are read', async () => {
+  lists = {
+    getUsers: { data: [{ id: 1, name: 'A', events: [11] }, null] },
+    getEvents: [{ id: 11, name: null, userId: 1 }, 'x', { name: 'no id' }],
+  };
+  try {
+    const users = [{ id: '1', name: 'A', events: ['11'] }];
+    const other = await new TestGateway(gateway.environment).start();
+    expect((await other.get('/users')).body).toEqual(users);
+    expect((await other.get('/getUsers')).body).toEqual(users);
+    expect((await other.get('/getEvents')).body).toEqual([{ id: '11', name: null, userId: '1' }]);
+    await other.dispose();
+  } finally {
+    lists = {};
+  }
+});
+
+async function metricsOf(of: TestGateway): Promise<string> {
+  return (await of.get('/metrics', await of.token('operator', 'operator-dev-secret'))).text;
+}

@@ -1,5 +1,6 @@
 import type { Destination } from '../../interfaces/destination';
 import type { Runtime } from '../../interfaces/runtime';
+import type { UpstreamCounts } from '../../interfaces/upstream-counts';
 import { createGuardedAgents } from '../http/address-guard';
 import { UpstreamClient } from '../http/upstream-client';
 import { AdEventsXDestination } from './adeventsx-destination';
@@ -17,7 +18,10 @@ export class DestinationSet {
   private made: readonly Made[] = [];
   private destinations: readonly Destination[] = [];
 
-  constructor(private readonly runtime: Pick<Runtime, 'now'>) {}
+  constructor(
+    private readonly runtime: Pick<Runtime, 'now'>,
+    private readonly counts: UpstreamCounts,
+  ) {}
 
   current(): readonly Destination[] {
     return this.destinations;
@@ -34,7 +38,7 @@ export class DestinationSet {
       return (
         before.find((made) => made.definition === text) ?? {
           definition: text,
-          destination: makeDestination(definition, this.runtime),
+          destination: makeDestination(definition, this.runtime, this.counts),
         }
       );
     });
@@ -47,10 +51,18 @@ export class DestinationSet {
   }
 }
 
-function makeDestination(definition: DestinationDefinition, runtime: Pick<Runtime, 'now'>): Destination {
+function makeDestination(
+  definition: DestinationDefinition,
+  runtime: Pick<Runtime, 'now'>,
+  counts: UpstreamCounts,
+): Destination {
   const maxSockets = definition.concurrency;
   const isGuarded = definition.type === 'webhook' && !definition.allowPrivateNetwork;
-  const client = new UpstreamClient({ maxSockets, ...(isGuarded && { agents: createGuardedAgents(maxSockets) }) });
+  const client = new UpstreamClient({
+    maxSockets,
+    onRepeat: () => counts.repeated(definition.name),
+    ...(isGuarded && { agents: createGuardedAgents(maxSockets) }),
+  });
   switch (definition.type) {
     case 'adeventsx':
       return new AdEventsXDestination(definition, client);
