@@ -67,39 +67,40 @@ test('a user without a list of events has none', async () => {
   expect((await gateway.get('/getEventsByUserId/none')).body).toEqual([]);
 });
 
-test('numbers for ids are followed, and leave as text', async () => {
-  expect((await gateway.get('/users/7')).body).toEqual({ id: '7', name: 'A', events: ['11', 'gone-12', '13'] });
-  const { status, body, headers } = await gateway.get('/getEventsByUserId/7');
-  const event = (id: string) => ({ id, name: 'n', userId: '7' });
-  expect([status, body]).toEqual([200, [event('11'), event('13')]]);
-  expect(headers['x-partial-failures']).toBe('gone-12');
-  const metrics = await metricsOf(gateway);
-  expect(metrics).toContain('sluice_source_conversions_total{source="event-api.users",kind="element_left_out"} 1');
-  expect(metrics).toContain('sluice_source_conversions_total{source="event-api.events",kind="number_to_text"} 4');
+describe('a directory with numbers for ids', () => {
+  /** A gateway of its own: nothing is cached yet, and nothing has failed. */
+  let fresh: TestGateway;
+  beforeEach(async () => {
+    fresh = await new TestGateway(gateway.environment).start();
+  });
+  afterEach(async () => {
+    lists = {};
+    await fresh.dispose();
+  });
+
+  test('is followed, and its ids leave as text', async () => {
+    expect((await fresh.get('/users/7')).body).toEqual({ id: '7', name: 'A', events: ['11', 'gone-12', '13'] });
+    const { status, body, headers } = await fresh.get('/getEventsByUserId/7');
+    const event = (id: string) => ({ id, name: 'n', userId: '7' });
+    expect([status, body, headers['x-partial-failures']]).toEqual([200, [event('11'), event('13')], 'gone-12']);
+    const metrics = (await fresh.get('/metrics', await fresh.token('operator', 'operator-dev-secret'))).text;
+    expect(metrics).toContain('sluice_source_conversions_total{source="event-api.users",kind="element_left_out"} 1');
+    expect(metrics).toContain('sluice_source_conversions_total{source="event-api.events",kind="number_to_text"} 4');
+  });
+
+  test('lists its users and events without those that cannot be used', async () => {
+    lists = {
+      getUsers: { data: [{ id: 1, name: 'A', events: [11] }, null] },
+      getEvents: [{ id: 11, name: null, userId: 1 }, 'x', { name: 'no id' }],
+    };
+    const users = [{ id: '1', name: 'A', events: ['11'] }];
+    expect((await fresh.get('/users')).body).toEqual(users);
+    expect((await fresh.get('/getUsers')).body).toEqual(users);
+    expect((await fresh.get('/getEvents')).body).toEqual([{ id: '11', name: null, userId: '1' }]);
+  });
 });
 
 test.each(['/users', '/getUsers', '/getEvents'])('%s is unavailable where the API knows no such list', async (path) => {
   const { status, body } = await gateway.get(path);
   expect([status, (body as { code: string }).code]).toEqual([503, 'upstream_unavailable']);
 });
-
-test('lists with numbers for ids, and with elements that are none, are read', async () => {
-  lists = {
-    getUsers: { data: [{ id: 1, name: 'A', events: [11] }, null] },
-    getEvents: [{ id: 11, name: null, userId: 1 }, 'x', { name: 'no id' }],
-  };
-  try {
-    const users = [{ id: '1', name: 'A', events: ['11'] }];
-    const other = await new TestGateway(gateway.environment).start();
-    expect((await other.get('/users')).body).toEqual(users);
-    expect((await other.get('/getUsers')).body).toEqual(users);
-    expect((await other.get('/getEvents')).body).toEqual([{ id: '11', name: null, userId: '1' }]);
-    await other.dispose();
-  } finally {
-    lists = {};
-  }
-});
-
-async function metricsOf(of: TestGateway): Promise<string> {
-  return (await of.get('/metrics', await of.token('operator', 'operator-dev-secret'))).text;
-}
