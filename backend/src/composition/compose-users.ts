@@ -30,7 +30,10 @@ const POOL_SIZE = 50;
 const RATE_PER_SECOND = 1_000;
 const CACHE_ENTRIES = 30_000;
 
-export function createUsers(config: Config, { runtime, log, counts }: { runtime: Runtime; log: Log; counts: UpstreamCounts }): Users {
+export function createUsers(
+  config: Config,
+  { runtime, log, counts }: { runtime: Runtime; log: Log; counts: UpstreamCounts },
+): Users {
   const { batchDeadlineMs: deadlineMs, circuitCooldownMs, userApiUrl, eventApiUrl } = config;
   const circuits = new Map<string, Circuit>();
   const clients: SourceClient[] = [];

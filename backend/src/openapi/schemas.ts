@@ -185,7 +185,12 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
         record({ id: text, name: textOrNull, email: textOrNull, joinedAt: textOrNull, status: textOrNull }),
       ),
       summary: orNull(
-        record({ totalPosts: integer, avgEngagement: { type: 'number' }, lastActiveAt: textOrNull, status: textOrNull }),
+        record({
+          totalPosts: integer,
+          avgEngagement: { type: 'number' },
+          lastActiveAt: textOrNull,
+          status: textOrNull,
+        }),
       ),
       error: text,
       sources: record({ profile: sourceReport, posts: sourceReport, analytics: sourceReport }),

@@ -188,7 +188,11 @@ const taken: FaultRow[] = [
     fault: bytes(`HTTP/1.1 103 Early Hints\r\n\r\n${ok('Content-Length: 0\r\n\r\n')}`),
     ...delivered(200),
   },
-  { name: 'more bytes than announced', fault: bytes(ok(`Content-Length: 21\r\n\r\n${ACCEPTED}????`)), ...delivered(200) },
+  {
+    name: 'more bytes than announced',
+    fault: bytes(ok(`Content-Length: 21\r\n\r\n${ACCEPTED}????`)),
+    ...delivered(200),
+  },
   { name: '200 until the end of the connection', fault: bytes(ok(`\r\n${ACCEPTED}`), 'end'), ...delivered(200) },
   { name: '409, "already have it"', fault: answer(409, '{"error":"duplicate"}'), ...delivered(409) },
 ];
