@@ -15,6 +15,7 @@ import { EventFeed } from './services/events/event-feed';
 import { EventService } from './services/events/event-service';
 import { EventStream } from './services/events/event-stream';
 import { HealthService } from './services/health-service';
+import { UpstreamMetrics } from './services/metrics/upstream-metrics';
 
 export interface Gateway {
   /** Opens the store, starts the worker, listens. May throw, and then leaves nothing behind. */
@@ -75,7 +76,8 @@ export function createGateway(config: Config, parts: GatewayParts): Gateway {
 async function startAll(config: Config, parts: GatewayParts, started: Started): Promise<Running> {
   const { log, runtime = systemRuntime } = parts;
   const drainMs = config.shutdownTimeoutMs * DRAIN_SHARE;
-  const files = await SettingsFiles.read(config, runtime);
+  const upstreams = new UpstreamMetrics();
+  const files = await SettingsFiles.read(config, runtime, upstreams);
   const { catalogue, clients, destinations, keys } = files;
   for (const { name, fields } of config.warnings()) log.warn(fields, name);
   files.warnWithoutDestination(log);
@@ -87,7 +89,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   started.push(() => reloading.then(() => destinations.close()));
   const feed = new EventFeed();
   const common = { store, runtime, feed, log };
-  const watch = createWatch({ ...common, eventLoopDelay: parts.eventLoopDelay });
+  const watch = createWatch({ ...common, upstreams, eventLoopDelay: parts.eventLoopDelay });
   const stream = new EventStream(feed, runtime.newId());
   const worker = createDeliveryWorker(config, { ...common, drainMs, destinations: destinations.current() });
   // A process that only takes requests sends nothing, but shows and changes what is held.
@@ -100,7 +102,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   const current = () => destinations.current();
   const onCommit = watch.metrics.committed;
   const events = new EventService({ ...common, ...limitsOf(config), catalogue, destinations: current, onCommit });
-  const users = createUsers(config, { runtime, log });
+  const users = createUsers(config, { runtime, log, counts: upstreams });
   started.push(() => users.stop());
   const { environment, version } = config;
   const circuits = () => ({ ...worker.circuits(), ...users.circuits() });

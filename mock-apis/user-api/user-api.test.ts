@@ -42,8 +42,9 @@ describe('the five users', () => {
     }
     const date = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
     expect(profile.body.data).toEqual({ id, name, status, email: expect.stringContaining('@'), joinedAt: date });
-    expect(posts.body.data).toHaveLength(postCount);
-    for (const post of posts.body.data) {
+    expect(posts.body.data).toEqual({ userId: id, totalPosts: postCount, recentPosts: expect.any(Array) });
+    expect(posts.body.data.recentPosts).toHaveLength(postCount);
+    for (const post of posts.body.data.recentPosts) {
       expect(post).toEqual({
         id: expect.any(String),
         userId: id,
@@ -60,7 +61,8 @@ describe('the five users', () => {
     const error = { error: 'not_found', message: expect.any(String), status: 404 };
     expect(await get(id, 'profile')).toMatchObject({ status: 404, body: error });
     expect(await get(id, 'analytics')).toMatchObject({ status: 404, body: error });
-    expect(await get(id, 'posts')).toMatchObject({ status: 200, body: { data: [], status: 200 } });
+    const none = { userId: id, totalPosts: 0, recentPosts: [] };
+    expect(await get(id, 'posts')).toMatchObject({ status: 200, body: { data: none, status: 200 } });
   });
 });
 
@@ -87,7 +89,7 @@ describe('synthetic users', () => {
     expect(await read()).toEqual(first);
     const [profiles = [], posts = [], analytics = []] = first;
     expect(new Set(profiles.map(({ email }) => email)).size).toBe(40);
-    expect(new Set(posts.map(({ length }) => length))).toEqual(new Set([0, 1, 2, 3, 4, 5]));
+    expect(new Set(posts.map(({ totalPosts }) => totalPosts))).toEqual(new Set([0, 1, 2, 3, 4, 5]));
     for (const { avgEngagement } of analytics) {
       expect(avgEngagement).toBeGreaterThanOrEqual(0);
       expect(avgEngagement).toBeLessThan(6);

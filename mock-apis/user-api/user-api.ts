@@ -3,7 +3,7 @@ import { sendJson } from '../json-answer';
 import type { RouteCounts } from '../route-counter';
 import type { MockSettings } from '../settings-table';
 import { SimulatedRoute, type RouteAnswer, type RouteConduct } from '../simulated-route';
-import { findUser } from './user-data';
+import { findUser, postsOf } from './user-data';
 
 const sources = ['profile', 'posts', 'analytics'] as const;
 type Source = (typeof sources)[number];
@@ -73,7 +73,7 @@ export class UserApi {
   private answer(source: Source, id: string): RouteAnswer {
     const user = findUser(id, this.settings().userApi.syntheticUsers);
     if (user !== null) return { status: 200, body: { data: user[source], status: 200 } };
-    if (source === 'posts') return { status: 200, body: { data: [], status: 200 } };
+    if (source === 'posts') return { status: 200, body: { data: postsOf(id), status: 200 } };
     return { status: 404, body: { error: 'not_found', message: 'there is no user with this id', status: 404 } };
   }
 }

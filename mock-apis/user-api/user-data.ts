@@ -16,6 +16,12 @@ interface Post {
   readonly createdAt: string;
 }
 
+interface Posts {
+  readonly userId: string;
+  readonly totalPosts: number;
+  readonly recentPosts: readonly Post[];
+}
+
 interface Analytics {
   readonly userId: string;
   readonly avgEngagement: number;
@@ -25,7 +31,7 @@ interface Analytics {
 
 interface UserData {
   readonly profile: Profile;
-  readonly posts: readonly Post[];
+  readonly posts: Posts;
   readonly analytics: Analytics;
 }
 
@@ -39,10 +45,15 @@ interface Source {
   readonly totalViews: number;
 }
 
+/** An unknown user has none. */
+export function postsOf(userId: string, recentPosts: readonly Post[] = []): Posts {
+  return { userId, totalPosts: recentPosts.length, recentPosts };
+}
+
 function userData(id: string, source: Source): UserData {
   const { name, status, joinedAt, avgEngagement, lastActiveAt, totalViews } = source;
   const email = `${name.toLowerCase().replace(/[^a-z0-9]+/g, '.')}@example.com`;
-  const posts = source.posts.map(([title, createdAt], index) => ({
+  const recentPosts = source.posts.map(([title, createdAt], index) => ({
     id: `${id}-post-${index + 1}`,
     userId: id,
     title,
@@ -51,7 +62,7 @@ function userData(id: string, source: Source): UserData {
   }));
   return {
     profile: { id, name, email, joinedAt, status },
-    posts,
+    posts: postsOf(id, recentPosts),
     analytics: { userId: id, avgEngagement, lastActiveAt, totalViews },
   };
 }

@@ -7,6 +7,7 @@ import { SourceClient } from '../external-services/sources/source-client';
 import { createUserApi } from '../external-services/sources/user-api';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
+import type { UpstreamCounts } from '../interfaces/upstream-counts';
 import type { Circuit, CircuitSnapshot } from '../services/resilience/circuit';
 import { BatchService } from '../services/users/batch-service';
 import { DirectoryService } from '../services/users/directory-service';
@@ -29,7 +30,10 @@ const POOL_SIZE = 50;
 const RATE_PER_SECOND = 1_000;
 const CACHE_ENTRIES = 30_000;
 
-export function createUsers(config: Config, { runtime, log }: { runtime: Runtime; log: Log }): Users {
+export function createUsers(
+  config: Config,
+  { runtime, log, counts }: { runtime: Runtime; log: Log; counts: UpstreamCounts },
+): Users {
   const { batchDeadlineMs: deadlineMs, circuitCooldownMs, userApiUrl, eventApiUrl, proxy } = config;
   const circuits = new Map<string, Circuit>();
   const clients: SourceClient[] = [];
@@ -41,7 +45,7 @@ export function createUsers(config: Config, { runtime, log }: { runtime: Runtime
     return policy;
   };
   const clientOf = (baseUrl: string, sources: number): SourceClient => {
-    const client = new SourceClient({ baseUrl, maxSockets: sources * POOL_SIZE, proxy });
+    const client = new SourceClient({ baseUrl, maxSockets: sources * POOL_SIZE, proxy, counts });
     clients.push(client);
     return client;
   };

@@ -6,12 +6,14 @@ import type { Runtime } from '../interfaces/runtime';
 import type { EventFeed } from '../services/events/event-feed';
 import { LoadShedder } from '../services/load-shedder';
 import { GatewayMetrics } from '../services/metrics/gateway-metrics';
+import type { UpstreamMetrics } from '../services/metrics/upstream-metrics';
 
 export interface WatchParts {
   readonly feed: EventFeed;
   readonly store: EventStore;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly upstreams: UpstreamMetrics;
   /** In place of a timer's: a test's. */
   readonly eventLoopDelay: EventLoopDelay | undefined;
 }
@@ -25,11 +27,11 @@ export interface Watch {
   stop(): void;
 }
 
-export function createWatch({ feed, store, runtime, log, eventLoopDelay }: WatchParts): Watch {
+export function createWatch({ feed, store, runtime, log, upstreams, eventLoopDelay }: WatchParts): Watch {
   const delay = eventLoopDelay ?? new TimerEventLoopDelay(runtime);
   const shedder = new LoadShedder(log);
   return {
-    metrics: new GatewayMetrics(feed, store),
+    metrics: new GatewayMetrics(feed, store, upstreams),
     delay,
     isShedding: () => shedder.isShedding,
     start: () => delay.start((p99Ms) => shedder.sample(p99Ms)),

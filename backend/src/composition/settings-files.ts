@@ -8,6 +8,7 @@ import { readDestinationsFile } from '../external-services/files/destinations-fi
 import { SettingsFileError, SettingsFilesError } from '../external-services/files/yaml-file';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
+import type { UpstreamCounts } from '../interfaces/upstream-counts';
 import { JwtSigner } from '../external-services/tokens/jwt-signer';
 import { ClientRegistry } from '../services/auth/client-registry';
 import type { DeliveryWorker } from '../services/delivery/delivery-worker';
@@ -28,7 +29,7 @@ export class SettingsFiles {
   ) {}
 
   /** @throws SettingsFilesError naming every fault of every file with its line */
-  static async read(config: Config, runtime: Runtime): Promise<SettingsFiles> {
+  static async read(config: Config, runtime: Runtime, counts: UpstreamCounts): Promise<SettingsFiles> {
     const faulty: [string, SettingsFileError][] = [];
     const orFault = async <T>(setting: string, reading: Promise<T>): Promise<T | null> => {
       try {
@@ -46,7 +47,7 @@ export class SettingsFiles {
     const catalogue = entries && new Catalogue(entries);
     const definitions = await orFault('DESTINATIONS_FILE', readDefinitions(config, catalogue));
     if (faulty.length > 0 || !clients || !tokenKeys || !catalogue || !definitions) throw new SettingsFilesError(faulty);
-    const destinations = new DestinationSet(runtime, config.proxy);
+    const destinations = new DestinationSet(runtime, { counts, proxy: config.proxy });
     destinations.replace(definitions);
     const keys = new SettingsKeys(config, new JwtSigner(tokenKeys), tls);
     return new SettingsFiles(config, new ClientRegistry(clients), catalogue, destinations, keys);

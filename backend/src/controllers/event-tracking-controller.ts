@@ -27,6 +27,6 @@ export class EventTrackingController {
   readonly get = async (request: Request, response: Response): Promise<void> => {
     const { user_id: userId, event_type: eventType } = this.parts.readTrackingQuery(request.query);
     const points = await this.parts.tracking.pointsOf(userId, eventType);
-    send(response, 200, { message: 'Points of the user', data: [{ userId, points }] });
+    send(response, 200, { message: 'Points of the user', data: points === null ? [] : [{ userId, points }] });
   };
 }

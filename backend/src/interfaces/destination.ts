@@ -25,6 +25,8 @@ export interface DestinationContract {
   readonly testMode: boolean;
   /** Whether its 409 says that it has the event already. */
   readonly conflictMeansDelivered: boolean;
+  /** Refusals of the kind 4xx that a later try may cure all the same. */
+  readonly alsoRetry?: readonly number[];
   /** Left out: the policy that all destinations share. */
   readonly circuit?: CircuitPolicy;
 }
@@ -38,11 +40,14 @@ export type UpstreamAnswer =
       readonly kind: 'response';
       readonly status: number;
       readonly headers: Readonly<Record<string, string>>;
+      /** Decoded as its head declares, in UTF-8. */
       readonly body: Buffer;
+      /** Why the body did not come whole or cannot be decoded: `answer_cut`, `coding_broken`, …. `body` is then empty. */
+      readonly bodyFault?: string;
     }
   | {
       readonly kind: 'failure';
-      /** `ECONNREFUSED`, `ECONNRESET`, `attempt_timeout`, `answer_too_large`, … */
+      /** `ECONNREFUSED`, `ECONNRESET`, `attempt_timeout`, `answer_garbled`, … */
       readonly code: string;
       /** False when it is certain that the request never reached the upstream (refused, DNS, TLS). */
       readonly mayHaveBeenProcessed: boolean;
@@ -73,8 +78,11 @@ export interface Destination {
   toPayload(event: AcceptedEvent): Buffer;
   /** One call. Never rejects; aborting `signal` ends it with `attempt_timeout` or `shutdown`, the signal's reason. */
   send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer>;
-  /** Whether the body of a 2xx says, by this destination's contract, that the event was taken. Pure. What every other answer means is one table for all: services/delivery/read-answer.ts. */
-  isAccepted(body: Buffer): boolean;
+  /**
+   * Whether the body of a 2xx says, by this destination's contract, that the event was taken; null: it could not be read. Pure. What
+   * every other answer means is one table for all: services/delivery/read-answer.ts.
+   */
+  isAccepted(body: Buffer | null): boolean;
   /**
    * What the answer to a batch says of each of its items, as an HTTP status, in order; null for an item that it does not speak of, and
    * for all when it cannot be read. Pure. Only where batchMode is `perItem` (of a 2xx) or `atomicNamed` (of a refusal).

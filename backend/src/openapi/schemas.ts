@@ -6,6 +6,7 @@ const text: JsonSchema = { type: 'string' };
 const integer: JsonSchema = { type: 'integer' };
 const time: JsonSchema = { type: 'string', format: 'date-time' };
 const orNull = (schema: JsonSchema): JsonSchema => ({ anyOf: [schema, { type: 'null' }] });
+const textOrNull = orNull(text);
 const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items });
 const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
 const mapOf = (values: JsonSchema): JsonSchema => ({ type: 'object', additionalProperties: values });
@@ -181,9 +182,16 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   UserSummary: record(
     {
       userId: text,
-      profile: orNull(record({ id: text, name: text, email: text, joinedAt: text, status: text })),
+      profile: orNull(
+        record({ id: text, name: textOrNull, email: textOrNull, joinedAt: textOrNull, status: textOrNull }),
+      ),
       summary: orNull(
-        record({ totalPosts: integer, avgEngagement: { type: 'number' }, lastActiveAt: orNull(text), status: text }),
+        record({
+          totalPosts: integer,
+          avgEngagement: { type: 'number' },
+          lastActiveAt: textOrNull,
+          status: textOrNull,
+        }),
       ),
       error: text,
       sources: record({ profile: sourceReport, posts: sourceReport, analytics: sourceReport }),

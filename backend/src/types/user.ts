@@ -1,12 +1,12 @@
-/** Nouns of the questions about users, and of what the read sources know. Times that came from a source are its own ISO 8601 text. */
+/** Nouns of the questions about users, and of what the read sources know. Times are text: ISO 8601 as the source wrote it. */
 
-/** What the user API says about a user. */
+/** What the user API says about a user; null is what it does not say. */
 export interface UserProfile {
   readonly id: string;
-  readonly name: string;
-  readonly email: string;
-  readonly joinedAt: string;
-  readonly status: string;
+  readonly name: string | null;
+  readonly email: string | null;
+  readonly joinedAt: string | null;
+  readonly status: string | null;
 }
 
 /** Of a user's posts only what the summary needs: the texts are neither kept nor cached. */
@@ -18,13 +18,13 @@ export interface UserPosts {
 
 export interface UserAnalytics {
   readonly avgEngagement: number;
-  readonly lastActiveAt: string;
+  readonly lastActiveAt: string | null;
 }
 
 /** A user as the directory (the external event API) lists it. */
 export interface DirectoryUser {
   readonly id: string;
-  readonly name: string;
+  readonly name: string | null;
   /** The ids of the user's events, in the user's own order. */
   readonly events: readonly string[];
 }
@@ -32,8 +32,8 @@ export interface DirectoryUser {
 /** An event as the external event API lists it. */
 export interface DirectoryEvent {
   readonly id: string;
-  readonly name: string;
-  readonly userId: string;
+  readonly name: string | null;
+  readonly userId: string | null;
   readonly details?: unknown;
 }
 
@@ -60,8 +60,8 @@ export interface UserSummary {
   readonly summary: {
     readonly totalPosts: number;
     readonly avgEngagement: number;
-    readonly lastActiveAt: string;
-    readonly status: string;
+    readonly lastActiveAt: string | null;
+    readonly status: string | null;
   } | null;
   /** Why there is no profile: with it the user counts as failed. */
   readonly error?: string;

@@ -55,6 +55,11 @@ describe('event tracking', () => {
       ]);
       isDeprecated(headers);
     }
+    expect((await gateway.get(`/v1/users/events?user_id=${user_id}&event_type=LEAD`)).body).toMatchObject({ data: [] });
+    expect((await gateway.get('/v1/users/events?user_id=nobody')).body).toEqual({
+      message: expect.any(String) as string,
+      data: [],
+    });
     const { body } = await gateway.get(`/v1/users/events?user_id=${user_id}&event_type=LOGIN`);
     expect((body as { data: unknown }).data).toEqual([{ userId: user_id, points: 1 }]);
   });

@@ -5,6 +5,7 @@ import { createMockApis } from '../../../mock-apis/mock-apis';
 import { createUsers, type Users } from '../../src/composition/compose-users';
 import { loadConfig } from '../../src/config';
 import { systemRuntime } from '../../src/external-services/system-runtime';
+import { UpstreamMetrics } from '../../src/services/metrics/upstream-metrics';
 import { createLogger } from '../../src/logger';
 import { seededRandom } from '../support/seeded-random';
 
@@ -52,7 +53,11 @@ it(
     const upstreams = createMockApis({ port: 0, userApi });
     const { url } = await upstreams.start();
     const config = loadConfig({ NODE_ENV: 'test', JWT_SECRET: 'x'.repeat(40), USER_API_URL: url });
-    const users = createUsers(config, { runtime: systemRuntime, log: createLogger('silent') });
+    const users = createUsers(config, {
+      runtime: systemRuntime,
+      log: createLogger('silent'),
+      counts: new UpstreamMetrics(),
+    });
     const seen = { batches: 0, mostSockets: 0 };
     const run = (ms: number): Promise<unknown> => {
       const until = performance.now() + ms;

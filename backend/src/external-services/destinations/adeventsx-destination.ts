@@ -24,6 +24,7 @@ export class AdEventsXDestination extends HttpDestination {
       dedupWindowMs: definition.dedupWindowMs ?? 7 * DAY_MS,
       testMode: true,
       conflictMeansDelivered: true,
+      alsoRetry: definition.retry?.alsoRetry ?? [],
     };
   }
 
@@ -50,7 +51,7 @@ export class AdEventsXDestination extends HttpDestination {
   }
 
   /** It says `{"status":"accepted"}`. An empty body is taken for a yes; HTML, garbage and an `error` are not. */
-  isAccepted(body: Buffer): boolean {
+  isAccepted(body: Buffer | null): boolean {
     return isJsonYes(body);
   }
 }

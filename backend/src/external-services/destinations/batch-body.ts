@@ -1,5 +1,6 @@
 /** How several events travel in one call: as a JSON array, in order; and how an answer speaks of each of them. */
 import type { DestinationContract, Parcel } from '../../interfaces/destination';
+import { isRecord, parseJson, toNumber } from '../http/json-answer';
 import type { BatchDefinition } from './destination-definition';
 
 /** A batching destination always gets an array, also of one, so that it need not tell two forms apart. */
@@ -28,33 +29,38 @@ export function readItemStatuses(
   parcels: readonly Parcel[],
   { batchMode }: DestinationContract,
 ): readonly (number | null)[] | null {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(body.toString('utf8'));
-  } catch {
-    return null;
-  }
+  const answer = parseJson(body);
   if (batchMode === 'perItem') return readStatuses(answer, parcels.length);
   return batchMode === 'atomicNamed' ? readNamed(answer, parcels) : null;
 }
 
+/** Whether an answer speaks of items one by one. */
+export function hasItems(body: Buffer): boolean {
+  return itemsOf(parseJson(body)) !== null;
+}
+
 function fieldOf(value: unknown, field: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[field] : undefined;
+  return isRecord(value) ? value[field] : undefined;
+}
+
+function itemsOf(answer: unknown): readonly unknown[] | null {
+  const items = Array.isArray(answer) ? (answer as unknown[]) : fieldOf(answer, 'results');
+  return Array.isArray(items) ? items : null;
 }
 
 function readStatuses(answer: unknown, count: number): readonly (number | null)[] | null {
-  const items = Array.isArray(answer) ? (answer as unknown[]) : fieldOf(answer, 'results');
-  if (!Array.isArray(items) || items.length !== count) return null;
+  const items = itemsOf(answer);
+  if (items?.length !== count) return null;
   return items.map((item) => {
-    const status = fieldOf(item, 'status');
-    return typeof status === 'number' && Number.isInteger(status) && status >= 100 && status < 600 ? status : null;
+    const status = toNumber(fieldOf(item, 'status'));
+    return status !== null && Number.isInteger(status) && status >= 100 && status < 600 ? status : null;
   });
 }
 
 function readNamed(answer: unknown, parcels: readonly Parcel[]): readonly (number | null)[] | null {
   const errors = fieldOf(answer, 'errors');
   if (!Array.isArray(errors)) return null;
-  const named = new Set<unknown>(errors.flatMap((error) => [fieldOf(error, 'index'), fieldOf(error, 'id')]));
+  const named = new Set<unknown>(errors.flatMap((error) => [toNumber(fieldOf(error, 'index')), fieldOf(error, 'id')]));
   const statuses = parcels.map(({ eventId }, index) => (named.has(index) || named.has(eventId) ? 400 : null));
   return statuses.some((status) => status !== null) ? statuses : null;
 }

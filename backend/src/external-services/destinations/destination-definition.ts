@@ -15,6 +15,10 @@ export interface DestinationDefinitionBase {
   /** In place of what the type's contract says. */
   readonly maxAgeMs?: number;
   readonly dedupWindowMs?: number;
+  readonly retry?: {
+    /** Refusals of the kind 4xx that a later try may cure all the same. */
+    readonly alsoRetry?: readonly number[];
+  };
 }
 
 /** Of the types that can take several events in one call, as a JSON array. */

@@ -1,5 +1,6 @@
 import type { Destination } from '../../interfaces/destination';
 import type { Runtime } from '../../interfaces/runtime';
+import type { UpstreamCounts } from '../../interfaces/upstream-counts';
 import type { OutboundProxy } from '../http/outbound-proxy';
 import { agentsFor } from '../http/upstream-agents';
 import { UpstreamClient } from '../http/upstream-client';
@@ -20,7 +21,7 @@ export class DestinationSet {
 
   constructor(
     private readonly runtime: Pick<Runtime, 'now'>,
-    private readonly proxy: OutboundProxy | null = null,
+    private readonly outside: { readonly counts: UpstreamCounts; readonly proxy?: OutboundProxy | null },
   ) {}
 
   current(): readonly Destination[] {
@@ -53,8 +54,9 @@ export class DestinationSet {
   private make(definition: DestinationDefinition): Destination {
     const maxSockets = definition.concurrency;
     const publicOnly = definition.type === 'webhook' && !definition.allowPrivateNetwork;
-    const agents = agentsFor(definition.url, { maxSockets, proxy: this.proxy, publicOnly });
-    const client = new UpstreamClient({ maxSockets, agents });
+    const { counts, proxy = null } = this.outside;
+    const agents = agentsFor(definition.url, { maxSockets, proxy, publicOnly });
+    const client = new UpstreamClient({ maxSockets, agents, onRepeat: () => counts.repeated(definition.name) });
     switch (definition.type) {
       case 'adeventsx':
         return new AdEventsXDestination(definition, client);

@@ -120,7 +120,7 @@ describe('a batch', () => {
   });
 
   it.each<[string, unknown, unknown]>([
-    ['a list', [{ status: 202 }, { status: 400 }, { status: '202' }], [202, 400, null]],
+    ['a list', [{ status: 202 }, { status: 400 }, { status: '202' }], [202, 400, 202]],
     ['results', { results: [{ status: 202 }, null, { status: 99 }] }, [202, null, null]],
     ['a list that is too short', [{ status: 202 }], null],
     ['something else', { ok: true }, null],
@@ -142,9 +142,26 @@ describe('a batch', () => {
   });
 });
 
+test('what a destination retries besides is part of its contract', () => {
+  const retry = { alsoRetry: [404] };
+  const made = [
+    new AdEventsXDestination({ ...common, apiKey: 'k', retry }, client),
+    new EventApiDestination({ ...common, apiKey: null, retry }, client),
+    new WebhookDestination({ ...common, secrets: [], allowPrivateNetwork: true, retry }, client, Date),
+  ];
+  expect(made.map(({ contract }) => contract.alsoRetry)).toEqual([[404], [404], [404]]);
+});
+
+test('an answer item by item is a yes as a whole, whatever else it says', () => {
+  const body = Buffer.from('{"results":[{"status":202},{"status":400}],"errors":[{"index":1}]}');
+  const api = (batchMode: 'perItem' | 'atomic') =>
+    new EventApiDestination({ ...common, apiKey: null, maxBatch: 2, batchMode }, client).isAccepted(body);
+  expect([api('perItem'), api('atomic')]).toEqual([true, false]);
+});
+
 describe('the set of destinations', () => {
   it('keeps what has not changed and gives back what has gone', () => {
-    const set = new DestinationSet(Date);
+    const set = new DestinationSet(Date, { counts: { repeated: () => undefined, converted: () => undefined } });
     const definition = { ...common, type: 'adeventsx', apiKey: 'k' } as const;
     expect(set.replace([definition, { ...definition, name: 'e' }])).toEqual([]);
     const [d, e] = set.current();

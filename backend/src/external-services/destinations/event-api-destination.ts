@@ -2,7 +2,7 @@ import type { DestinationContract, Parcel, UpstreamAnswer } from '../../interfac
 import type { AcceptedEvent } from '../../types/event';
 import { type ExactObject, readWrittenJson, writeJson } from '../../types/exact-json';
 import type { UpstreamClient } from '../http/upstream-client';
-import { batchContract, joinPayloads, readItemStatuses } from './batch-body';
+import { batchContract, hasItems, joinPayloads, readItemStatuses } from './batch-body';
 import type { EventApiDefinition } from './destination-definition';
 import { HttpDestination, isJsonYes } from './http-destination';
 
@@ -25,6 +25,7 @@ export class EventApiDestination extends HttpDestination {
       dedupWindowMs: definition.dedupWindowMs ?? null,
       testMode: true,
       conflictMeansDelivered: false,
+      alsoRetry: definition.retry?.alsoRetry ?? [],
       // It fails for a while now and then: few failures are enough to leave it alone, and it is loaded again little by little.
       circuit: { failuresInWindow: 3, windowMs: 30_000, probesToClose: 5 },
     };
@@ -44,9 +45,9 @@ export class EventApiDestination extends HttpDestination {
     return this.post(`${this.definition.url}/addEvent`, parcels, { headers: this.headers, body, signal });
   }
 
-  /** It says `{"success":true}`. An empty body is taken for a yes; HTML, garbage and an `error` are not. */
-  isAccepted(body: Buffer): boolean {
-    return isJsonYes(body);
+  /** It says `{"success":true}`. An empty body is taken for a yes; HTML, garbage and an `error` are not, unless each item is answered for. */
+  isAccepted(body: Buffer | null): boolean {
+    return isJsonYes(body) || (body !== null && this.contract.batchMode === 'perItem' && hasItems(body));
   }
 
   itemStatuses(body: Buffer, parcels: readonly Parcel[]): readonly (number | null)[] | null {

@@ -1,6 +1,7 @@
 import type { Destination, DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
 import type { AcceptedEvent } from '../../types/event';
 import type { UpstreamClient } from '../http/upstream-client';
+import { isBlank, isRecord, parseJson, saysError, toNumber } from '../http/json-answer';
 import type { DestinationDefinitionBase } from './destination-definition';
 
 /** What all destinations behind HTTP have in common. */
@@ -36,7 +37,7 @@ export abstract class HttpDestination implements Destination {
 
   abstract toPayload(event: AcceptedEvent): Buffer;
   abstract send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer>;
-  abstract isAccepted(body: Buffer): boolean;
+  abstract isAccepted(body: Buffer | null): boolean;
 
   close(): void {
     this.client.close();
@@ -60,16 +61,21 @@ export abstract class HttpDestination implements Destination {
   }
 }
 
-/** Whether a 2xx's body is a yes: JSON without an `error`, or nothing at all. HTML and garbage are not. */
-export function isJsonYes(body: Buffer): boolean {
-  if (body.length === 0) return true;
-  try {
-    const answer: unknown = JSON.parse(body.toString('utf8'));
-    if (typeof answer !== 'object' || answer === null) return false;
-    const { status, error, success } = answer as { status?: unknown; error?: unknown; success?: unknown };
-    const saysNo = typeof status === 'string' && /^(error|failed|rejected)$/i.test(status);
-    return error === undefined && success !== false && !saysNo;
-  } catch {
-    return false;
-  }
+/**
+ * Whether a 2xx's body is a yes: JSON that speaks of no error, or nothing at all. HTML, garbage, and what could not be read (null)
+ * are not.
+ */
+export function isJsonYes(body: Buffer | null): boolean {
+  if (body === null) return false;
+  if (isBlank(body)) return true;
+  const answer = parseJson(body);
+  if (Array.isArray(answer)) return true;
+  return isRecord(answer) && !saysError(answer) && !isFailedStatus(answer['status']);
+}
+
+/** `{"status":"failed"}`, or the status of HTTP once more, as problem documents have it (RFC 9457). */
+function isFailedStatus(status: unknown): boolean {
+  const number = toNumber(status);
+  if (number !== null) return number >= 400 && number < 600;
+  return typeof status === 'string' && /^(error|fail(ed|ure)?|rejected|refused|denied|invalid)$/i.test(status);
 }

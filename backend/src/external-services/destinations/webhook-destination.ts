@@ -50,6 +50,7 @@ export class WebhookDestination extends HttpDestination {
       dedupWindowMs: definition.dedupWindowMs ?? null,
       testMode: true,
       conflictMeansDelivered: false,
+      alsoRetry: definition.retry?.alsoRetry ?? [],
     };
   }
 

@@ -67,11 +67,12 @@ describe('readDestinationsFile', () => {
 
   it('takes what a contract may be changed to', async () => {
     const changes =
-      'maxAgeMs: 60000, dedupWindowMs: 3600000, maxBatch: 100, batchMode: perItem, allowPrivateNetwork: true';
+      'retry: { alsoRetry: [404, 422] }, maxAgeMs: 60000, dedupWindowMs: 3600000, maxBatch: 100, batchMode: perItem, allowPrivateNetwork: true';
     const [webhook] = await read(
       `destinations: [{ name: b, type: webhook, url: "http://b/", events: "*", secrets: ["${SECRET}"], ${changes} }]`,
     );
     expect(webhook).toMatchObject({
+      retry: { alsoRetry: [404, 422] },
       maxAgeMs: 60_000,
       dedupWindowMs: 3_600_000,
       maxBatch: 100,
@@ -156,6 +157,18 @@ describe('readDestinationsFile', () => {
       { ...hook, batchMode: 'perItem' },
       'destinations[0].batchMode needs a maxBatch of 2 or more',
     ],
+    [
+      'a status that holds the destination',
+      { retry: '{ alsoRetry: [404, 403] }' },
+      'line 7: destinations[0].retry.alsoRetry[1] cannot be retried: 401 and 403 hold the destination',
+    ],
+    [
+      'a status that is no refusal',
+      { retry: '{ alsoRetry: [500] }' },
+      'line 7: destinations[0].retry.alsoRetry[0] must be',
+    ],
+    ['a status twice', { retry: '{ alsoRetry: [404, 404] }' }, 'line 7: destinations[0].retry.alsoRetry'],
+    ['409 for AdEventsX', { retry: '{ alsoRetry: [409] }' }, 'line 7: destinations[0].retry must not name 409'],
     ['an unset variable', { apiKey: '${NO_SUCH}' }, 'line 5: the environment variable NO_SUCH is not set'],
   ])('refuses %s', async (_name, changes, expected) => {
     await expect(read(file(changes))).rejects.toMatchObject({

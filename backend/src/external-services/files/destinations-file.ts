@@ -15,6 +15,9 @@ type Entry = Omit<DestinationDefinition, 'concurrency' | 'ratePerSecond' | 'mode
   readonly batchMode?: string;
 };
 
+/** Statuses that have a meaning of their own for every destination: see services/delivery/read-answer.ts. */
+const NOT_FOR_RETRY = [401, 403, 410];
+
 interface DestinationsFile {
   readonly destinations: readonly Entry[];
 }
@@ -82,6 +85,20 @@ const entry = Joi.object<Entry>({
   dedupWindowMs: duration,
   maxBatch: Joi.number().integer().min(1).max(1000).optional(),
   batchMode: oneOf('atomic', 'atomicNamed', 'perItem').optional(),
+  retry: Joi.object({
+    alsoRetry: Joi.array()
+      .items(
+        Joi.number()
+          .integer()
+          .min(400)
+          .max(499)
+          .invalid(...NOT_FOR_RETRY)
+          .messages({ 'any.invalid': 'cannot be retried: 401 and 403 hold the destination, 410 ends it' }),
+      )
+      .max(100)
+      .unique()
+      .optional(),
+  }).optional(),
 });
 
 const destinationsFile = Joi.object<DestinationsFile>({
@@ -129,6 +146,11 @@ function faultsOfEntry(entry: Entry, eventNames: ReadonlySet<string> | null): [s
   const refuse = (isWrong: boolean, key: string, detail: string) => isWrong && faults.push([key, detail]);
   refuse(type === 'adeventsx' && entry.apiKey === undefined, '', 'must have an apiKey');
   refuse(type === 'webhook' && entry.secrets === undefined, '', 'must have secrets');
+  refuse(
+    type === 'adeventsx' && entry.retry?.alsoRetry?.includes(409) === true,
+    'retry',
+    'must not name 409, by which AdEventsX says that it has the event',
+  );
   refuse(batchMode !== undefined && maxBatch === 1, 'batchMode', 'needs a maxBatch of 2 or more');
   refuse(type === 'event-api' && url.includes('?'), 'url', 'must be a base URL: /addEvent is appended to it');
   if (events !== '*' && eventNames !== null) {

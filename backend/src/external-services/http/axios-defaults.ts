@@ -5,10 +5,10 @@ import https from 'node:https';
 import { type CreateAxiosDefaults, isAxiosError } from 'axios';
 
 import { httpAdapter } from './http-adapter';
-import { isProxyFailure } from './outbound-proxy';
+import { ANSWER_MAX_BYTES } from './read-content';
 
-/** An answer larger than this is cut off and counts as unreadable. */
-const ANSWER_MAX_BYTES = 2 * 1024 * 1024;
+/** Idle connections are closed by us before Node receivers close them (after 5 s): else a request meets a closed one. */
+const IDLE_MS = 4_000;
 
 /** Keep-alive agents that open and keep at most so many sockets. */
 export interface UpstreamAgents {
@@ -17,7 +17,7 @@ export interface UpstreamAgents {
 }
 
 export function agentOptions(maxSockets: number): http.AgentOptions {
-  return { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, scheduling: 'lifo' };
+  return { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, scheduling: 'lifo', timeout: IDLE_MS };
 }
 
 /** Agents that connect to the upstream itself. */
@@ -31,13 +31,13 @@ export function destroyAgents({ httpAgent, httpsAgent }: UpstreamAgents): void {
   httpsAgent.destroy();
 }
 
-/** Sent by our own adapter, so that no redirect is followed and no proxy of axios' used; at most 2 MiB are read, no status is judged, no byte is changed. */
+/** Sent by our own adapter, so that no redirect is followed and no proxy of axios' used; at most 2 MiB are read, and no status is judged. */
 export function axiosDefaults(agents: UpstreamAgents): CreateAxiosDefaults {
   return {
     ...agents,
     adapter: httpAdapter,
     maxContentLength: ANSWER_MAX_BYTES,
-    // `identity`, since an answer could be small and its content huge: nobody here unpacks one.
+    // A coding costs more than it saves on answers as small as these; one that comes all the same is read.
     headers: { Accept: 'application/json', 'Accept-Encoding': 'identity', 'User-Agent': 'sluice' },
     // The bytes that were stored are the bytes that are sent, and what arrives is read by us.
     transformRequest: [],
@@ -45,16 +45,13 @@ export function axiosDefaults(agents: UpstreamAgents): CreateAxiosDefaults {
   };
 }
 
-/** A short code for what ended a call: the signal's reason where that is one, else the network's or the client's. */
-export function failureCode(error: unknown, signal: AbortSignal, hasHead = false): string {
+/** A short code for what ended a call before there was an answer: the signal's reason where that is one, else the network's. */
+export function failureCode(error: unknown, signal: AbortSignal): string {
   if (signal.aborted) return typeof signal.reason === 'string' ? signal.reason : 'aborted';
   if (!isAxiosError(error)) return 'client_error';
-  if (error.message.includes('maxContentLength')) return 'answer_too_large';
   const cause = error.cause as { readonly code?: unknown } | undefined;
   const code = cause?.code ?? error.code;
-  if (isProxyFailure(code)) return code;
+  if (typeof code !== 'string') return 'network_error';
   // What node's HTTP parser could make nothing of.
-  if (typeof code === 'string' && code.startsWith('HPE_')) return 'answer_garbled';
-  if (hasHead) return 'answer_cut';
-  return typeof code === 'string' ? code : 'network_error';
+  return code.startsWith('HPE_') ? 'answer_garbled' : code;
 }

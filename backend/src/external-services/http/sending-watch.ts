@@ -11,15 +11,10 @@ import type { Transport } from './http-adapter';
 export class SendingWatch implements Transport {
   /** True from the moment on which the request may have left: its connection, and TLS upon it, stood. */
   hasBegun = false;
-  /** True once the head of the answer was read. axios's errors do not always tell. */
-  hasHead = false;
 
   request(options: https.RequestOptions, onResponse: (response: http.IncomingMessage) => void): http.ClientRequest {
     const isTls = options.protocol === 'https:';
-    const request = (isTls ? https : http).request(options, (response) => {
-      this.hasHead = true;
-      onResponse(response);
-    });
+    const request = (isTls ? https : http).request(options, onResponse);
     request.once('socket', (socket: net.Socket & { readonly secureConnecting?: boolean }) => {
       // A socket that was kept alive is open already; until a new one is, node holds the request back.
       const isOpen = !socket.connecting && socket.secureConnecting !== true && !socket.destroyed;

@@ -1,9 +1,10 @@
-import axios, { type AxiosInstance } from 'axios';
+import axios, { type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios';
 import axiosRetry from 'axios-retry';
 
 import { ADDRESS_REFUSED, type UpstreamAnswer } from '../../interfaces/destination';
 import { axiosDefaults, createAgents, destroyAgents, failureCode, type UpstreamAgents } from './axios-defaults';
 import { isProxyFailure } from './outbound-proxy';
+import type { Content } from './read-content';
 import { SendingWatch } from './sending-watch';
 
 export interface UpstreamClientOptions {
@@ -11,6 +12,8 @@ export interface UpstreamClientOptions {
   readonly maxSockets: number;
   /** Whose agents connect; left out, to any address. */
   readonly agents?: UpstreamAgents;
+  /** Called when a kept connection broke unanswered and the call is made once more on a fresh one. */
+  readonly onRepeat?: () => void;
 }
 
 export interface UpstreamRequest {
@@ -20,6 +23,8 @@ export interface UpstreamRequest {
   readonly body?: Buffer;
   /** Ends the call, body included; its reason is a short code such as `attempt_timeout`. */
   readonly signal: AbortSignal;
+  /** False: a call that may have arrived is never made again. Left out: it is, where a kept connection broke unanswered. */
+  readonly isRepeatable?: boolean;
 }
 
 /** The one HTTP client for all destinations: axios as axios-defaults.ts has it. It judges no status and never rejects. */
@@ -27,8 +32,11 @@ export class UpstreamClient {
   private readonly axios: AxiosInstance;
   private readonly agents: UpstreamAgents;
 
-  constructor({ maxSockets, agents = createAgents(maxSockets) }: UpstreamClientOptions) {
+  private readonly onRepeat: () => void;
+
+  constructor({ maxSockets, agents = createAgents(maxSockets), onRepeat = () => undefined }: UpstreamClientOptions) {
     this.agents = agents;
+    this.onRepeat = onRepeat;
     this.axios = axios.create(axiosDefaults(this.agents));
     axiosRetry(this.axios, {
       // Only what broke before anything was sent: all other retries belong to the schedule in the store, where each is a recorded attempt.
@@ -46,20 +54,26 @@ export class UpstreamClient {
   }
 
   /** One call. Resolves with a failure where the network, the upstream or the signal ended it. */
-  async call({ method, url, headers, body, signal }: UpstreamRequest): Promise<UpstreamAnswer> {
+  async call({ method, url, headers, body, signal, isRepeatable = true }: UpstreamRequest): Promise<UpstreamAnswer> {
     const transport = new SendingWatch();
+    const onBrokenIdleSocket = (): boolean => {
+      if (isRepeatable) this.onRepeat();
+      return isRepeatable;
+    };
     try {
-      const response = await this.axios.request<Buffer>({
+      const response = await this.axios.request<Content>({
         method,
         url,
         headers,
         data: body,
         signal,
         transport,
+        onBrokenIdleSocket,
       });
-      return { kind: 'response', status: response.status, headers: flatten(response.headers), body: response.data };
+      return toAnswer(response);
     } catch (error) {
-      const code = failureCode(error, signal, transport.hasHead);
+      if (isAxiosError<Content>(error) && error.response !== undefined) return toAnswer(error.response);
+      const code = failureCode(error, signal);
       return { kind: 'failure', code, mayHaveBeenProcessed: transport.hasBegun && !isProxyFailure(code) };
     }
   }
@@ -67,6 +81,11 @@ export class UpstreamClient {
   close(): void {
     destroyAgents(this.agents);
   }
+}
+
+function toAnswer({ status, headers, data: { body, fault } }: AxiosResponse<Content>): UpstreamAnswer {
+  const answer = { kind: 'response', status, headers: flatten(headers), body } as const;
+  return fault === null ? answer : { ...answer, bodyFault: fault };
 }
 
 function isBeforeSending(transport: unknown): boolean {

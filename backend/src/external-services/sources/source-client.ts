@@ -3,18 +3,31 @@ import axiosRetry from 'axios-retry';
 
 import type { Sent, SourcePolicy, SourceQuestion } from '../../interfaces/source-policy';
 import type { SourceAnswer, SourceCall } from '../../interfaces/user-sources';
+import type { UpstreamCounts } from '../../interfaces/upstream-counts';
 import { axiosDefaults, destroyAgents, failureCode, type UpstreamAgents } from '../http/axios-defaults';
 import { httpAdapter } from '../http/http-adapter';
 import type { OutboundProxy } from '../http/outbound-proxy';
+import type { Content } from '../http/read-content';
 import { agentsFor } from '../http/upstream-agents';
+import type { Note } from './source-answers';
 
-/** Reads the body of a 2xx. Never throws. */
-export type ReadBody<T> = (body: Buffer) => Sent<T>;
+/** One question to a source. */
+export interface SourceRequest<T> {
+  /** What its counters are under: `user-api.profile`, … */
+  readonly source: string;
+  /** Begins with a slash and holds only ids that were checked. */
+  readonly path: string;
+  readonly policy: SourcePolicy;
+  readonly call: SourceCall;
+  /** Reads the body of a 2xx. Never throws. */
+  readonly read: (body: Buffer, note: Note) => Sent<T>;
+}
 
 export interface SourceClientOptions {
   readonly baseUrl: string;
   readonly maxSockets: number;
   readonly proxy?: OutboundProxy | null;
+  readonly counts: UpstreamCounts;
 }
 
 /**
@@ -25,7 +38,10 @@ export class SourceClient {
   private readonly axios: AxiosInstance;
   private readonly agents: UpstreamAgents;
 
-  constructor({ baseUrl, maxSockets, proxy = null }: SourceClientOptions) {
+  private readonly counts: UpstreamCounts;
+
+  constructor({ baseUrl, maxSockets, counts, proxy = null }: SourceClientOptions) {
+    this.counts = counts;
     this.agents = agentsFor(baseUrl, { maxSockets, proxy });
     this.axios = axios.create({
       ...axiosDefaults(this.agents),
@@ -35,13 +51,22 @@ export class SourceClient {
     axiosRetry(this.axios, { retries: 0, retryCondition: () => false });
   }
 
-  /** One question. `path` begins with a slash and holds only ids that were checked. */
-  async get<T>(path: string, policy: SourcePolicy, call: SourceCall, readBody: ReadBody<T>): Promise<SourceAnswer<T>> {
+  async get<T>({ source, path, policy, call, read }: SourceRequest<T>): Promise<SourceAnswer<T>> {
     const question = policy.ask(call);
+    const note: Note = (conversion) => this.counts.converted(source, conversion);
+    const readContent = ({ body, fault, conversions }: Content): Sent<T> => {
+      if (fault !== null) return failed(fault);
+      conversions.forEach(note);
+      return read(body, note);
+    };
+    const onBrokenIdleSocket = (): boolean => {
+      this.counts.repeated(source);
+      return true;
+    };
     let last: Sent<T> = { kind: 'failed', code: 'cancelled', isRetryable: false, retryAfter: null };
     const attempt = async (config: InternalAxiosRequestConfig) => {
       call.onAttempt(question.attempts + 1);
-      last = await question.attempt((signal) => send(config, signal, readBody));
+      last = await question.attempt((signal) => send({ ...config, signal, onBrokenIdleSocket }, signal, readContent));
       if (last.kind === 'found' || last.kind === 'absent') {
         return { data: last, status: 200, statusText: '', headers: {}, config };
       }
@@ -85,12 +110,11 @@ function retryOptions(question: SourceQuestion, last: () => Sent<unknown>) {
 async function send<T>(
   config: InternalAxiosRequestConfig,
   signal: AbortSignal,
-  readBody: ReadBody<T>,
+  readContent: (content: Content) => Sent<T>,
 ): Promise<Sent<T>> {
   try {
-    const response = await httpAdapter({ ...config, signal });
-    const { status, headers } = response;
-    if (status >= 200 && status < 300) return readBody(response.data);
+    const { status, headers, data } = await httpAdapter(config);
+    if (status >= 200 && status < 300) return readContent(data);
     if (status === 404) return { kind: 'not_found' };
     const retryAfter: unknown = headers['retry-after'];
     return {
@@ -100,9 +124,18 @@ async function send<T>(
       retryAfter: typeof retryAfter === 'string' ? retryAfter : null,
     };
   } catch (error) {
-    const code = failureCode(error, signal);
-    return { kind: 'failed', code, isRetryable: code !== 'answer_too_large', retryAfter: null };
+    return failed(failureCode(error, signal));
   }
+}
+
+/** Whatever did not come whole may come whole the next time; what is too large, or in a coding that nobody here knows, will be so again. */
+function failed(code: string): Sent<never> {
+  return {
+    kind: 'failed',
+    code,
+    isRetryable: code !== 'answer_too_large' && code !== 'coding_unknown',
+    retryAfter: null,
+  };
 }
 
 function conclude<T>(last: Sent<T>, question: SourceQuestion): SourceAnswer<T> {

@@ -59,6 +59,37 @@ test.each<[string, UpstreamAnswer, object]>([
   expect(readAnswer(answer, destination, NOW).outcome).toEqual(outcome);
 });
 
+test('a refusal is retried where the destination says so, and only that one', () => {
+  const patient = { ...destination, contract: { ...destination.contract, alsoRetry: [404] } } as Destination;
+  expect(readAnswer(response(404, '', { 'retry-after': '5' }), patient, NOW)).toMatchObject({
+    outcome: { kind: 'retryable', retryAfterMs: 5_000, possibleDuplicate: null },
+    error: 'http_404',
+  });
+  expect(readAnswer(response(405), patient, NOW).outcome).toEqual({ kind: 'rejected', reason: 'rejected' });
+  expect(readAnswer(response(401), patient, NOW).outcome).toEqual({ kind: 'held', until: 'probe' });
+});
+
+test.each([
+  ['answer_cut', 'answer_cut'],
+  ['answer_too_large', 'answer_cut'],
+  ['answer_garbled', 'answer_unreadable'],
+  ['coding_broken', 'answer_unreadable'],
+  ['attempt_timeout', 'answer_late'],
+  ['shutdown', 'shutdown'],
+] as const)('a 2xx of which the body is lost by %s is no yes, unless the status alone is one', (bodyFault, reason) => {
+  const answer: UpstreamAnswer = { kind: 'response', status: 200, headers: {}, body: Buffer.alloc(0), bodyFault };
+  const reader = { ...destination, isAccepted: (body: Buffer | null) => body !== null } as Destination;
+  expect(readAnswer(answer, reader, NOW)).toEqual({
+    outcome: { kind: 'retryable', retryAfterMs: null, possibleDuplicate: reason },
+    httpStatus: 200,
+    error: bodyFault,
+    excerpt: null,
+  });
+  const webhook = { ...destination, isAccepted: () => true } as unknown as Destination;
+  expect(readAnswer(answer, webhook, NOW)).toMatchObject({ outcome: { kind: 'delivered' }, error: null });
+  expect(readAnswer({ ...answer, status: 400 }, reader, NOW)).toMatchObject({ outcome: { kind: 'rejected' } });
+});
+
 test('409 is a refusal where the contract does not say that it means "already have it"', () => {
   const strict = { ...destination, contract: { conflictMeansDelivered: false } } as Destination;
   expect(readAnswer(response(409), strict, NOW).outcome).toEqual({ kind: 'rejected', reason: 'rejected' });

@@ -37,27 +37,44 @@ export function readAnswer(answer: UpstreamAnswer, destination: Destination, now
       excerpt: null,
     };
   }
-  const { status, body, headers } = answer;
-  const outcome = readStatus(status, body, destination, () =>
+  const { status, body, headers, bodyFault } = answer;
+  const outcome = readStatus(answer, destination, () =>
     retryAfterMs(headers['retry-after'], nowMs, RETRY_AFTER_MAX_MS),
   );
-  const isUnreadable = outcome.kind === 'retryable' && status >= 200 && status < 300;
-  const error = outcome.kind === 'delivered' ? null : isUnreadable ? 'answer_unreadable' : `http_${String(status)}`;
-  return { outcome, httpStatus: status, error, excerpt: excerptOf(body) };
+  const isUnreadable = outcome.kind === 'retryable' && isSuccess(status);
+  const failure = isUnreadable ? (bodyFault ?? 'answer_unreadable') : `http_${String(status)}`;
+  return {
+    outcome,
+    httpStatus: status,
+    error: outcome.kind === 'delivered' ? null : failure,
+    excerpt: excerptOf(body),
+  };
 }
 
-function readStatus(status: number, body: Buffer, destination: Destination, retryAfter: () => number | null): Outcome {
-  if (status >= 200 && status < 300) {
-    return destination.isAccepted(body)
-      ? { kind: 'delivered' }
-      : { kind: 'retryable', retryAfterMs: null, possibleDuplicate: 'answer_unreadable' };
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+type Response = Extract<UpstreamAnswer, { kind: 'response' }>;
+
+/** Only of a 2xx the body counts, and only where the destination reads it: every other status says all by itself. */
+function readStatus(
+  { status, body, bodyFault }: Response,
+  destination: Destination,
+  retryAfter: () => number | null,
+): Outcome {
+  if (isSuccess(status)) {
+    if (destination.isAccepted(bodyFault === undefined ? body : null)) return { kind: 'delivered' };
+    const possibleDuplicate = bodyFault === undefined ? 'answer_unreadable' : duplicateReasonOf(bodyFault);
+    return { kind: 'retryable', retryAfterMs: null, possibleDuplicate };
   }
-  if (status >= 500 || RETRYABLE_4XX.has(status)) {
+  const { alsoRetry, conflictMeansDelivered } = destination.contract;
+  if (status >= 500 || RETRYABLE_4XX.has(status) || alsoRetry?.includes(status) === true) {
     return { kind: 'retryable', retryAfterMs: retryAfter(), possibleDuplicate: null };
   }
   if (status === 401 || status === 403) return { kind: 'held', until: 'probe' };
   if (status === 410) return { kind: 'held', until: 'operator' };
-  if (status === 409 && destination.contract.conflictMeansDelivered) return { kind: 'delivered' };
+  if (status === 409 && conflictMeansDelivered) return { kind: 'delivered' };
   return { kind: 'rejected', reason: 'rejected' };
 }
 
@@ -65,7 +82,7 @@ function duplicateReasonOf(code: string): PossibleDuplicateReason {
   if (code === 'attempt_timeout') return 'answer_late';
   if (code === 'shutdown') return 'shutdown';
   if (code === 'answer_cut' || code === 'answer_too_large') return 'answer_cut';
-  if (code === 'answer_garbled') return 'answer_unreadable';
+  if (code === 'answer_garbled' || code.startsWith('coding_')) return 'answer_unreadable';
   return 'answer_lost';
 }
 

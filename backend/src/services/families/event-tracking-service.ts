@@ -46,11 +46,12 @@ export class EventTrackingService {
     return eventId;
   }
 
-  /** The points of a user, of all its events or of one type. */
-  async pointsOf(userId: string, eventType: string | undefined): Promise<number> {
+  /** The points of a user, of all its events or of one type; null where there is no such event. */
+  async pointsOf(userId: string, eventType: string | undefined): Promise<number | null> {
     const name = eventType === undefined ? undefined : this.nameOf(eventType, '/event_type');
     const { points, events } = await this.points.pointsOf(userId);
-    return name === undefined ? points : (events.find((event) => event.name === name)?.points ?? 0);
+    if (name !== undefined) return events.find((event) => event.name === name)?.points ?? null;
+    return events.length === 0 ? null : points;
   }
 
   private nameOf(eventType: string, pointer: string): string {

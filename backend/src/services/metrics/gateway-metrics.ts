@@ -2,6 +2,7 @@ import type { AcceptResult, EventStore } from '../../interfaces/event-store';
 import type { EventFeed } from '../events/event-feed';
 import type { CircuitSnapshot } from '../resilience/circuit';
 import { Counter, Histogram, seriesText } from './series';
+import type { UpstreamMetrics } from './upstream-metrics';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const RESULT_NAMES = {
@@ -32,6 +33,7 @@ export class GatewayMetrics {
   constructor(
     feed: EventFeed,
     private readonly store: EventStore,
+    private readonly upstreams: UpstreamMetrics,
   ) {
     feed.listen((fact) => {
       if (fact.fact !== 'attempted' || fact.record === null) return;
@@ -71,6 +73,7 @@ export class GatewayMetrics {
         'Attempts that the destination may have processed although they are not recorded as delivered, by reason.',
         duplicates.map(({ destination, reason, count }) => ({ labels: { destination, reason }, value: count })),
       ),
+      this.upstreams.text(),
       this.commits.text(),
       seriesText(
         'sluice_circuit_state',
