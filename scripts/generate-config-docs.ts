@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../backend/src/config';
 import { SETTING_GROUPS } from '../backend/src/config-table';
-import type { Setting } from '../backend/src/config-table';
+import type { Setting } from '../backend/src/config-rules';
 
 const ROOT = packageRoot();
 const groups: [string, Setting<unknown>[]][] = Object.entries(SETTING_GROUPS).map(([title, settings]) => [

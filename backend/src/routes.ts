@@ -51,6 +51,7 @@ const exceptNdjson =
 export function routes(controllers: Controllers): Route[] {
   const { auth, keys, metrics, events, ndjson, reading, stream, points, users, operation, docs } = controllers;
   return [
+    { method: 'get', path: '/', scope: 'public', handler: operation.getRoot },
     { method: 'post', path: '/auth', scope: 'public', body: readJson(BODY_BYTES), handler: auth.post },
     {
       method: 'post',

@@ -87,7 +87,7 @@ export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpSer
     users: users.controller,
     operation: new OperationController(health),
     docs: new DocsController({
-      document: () => buildDocument(table, config.version),
+      document: () => buildDocument(table, config.version, config.publicUrl),
       page: (document) => docsPage(document as JsonSchema),
       style: DOCS_STYLE,
     }),
@@ -99,6 +99,7 @@ export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpSer
     routes: table,
     authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
     limiting: createLimiting(config, runtime),
+    publicUrl: config.publicUrl ?? '',
     corsOrigins: config.corsOrigins,
     observe: watch.metrics.answered,
     trustProxy: config.trustProxy,

@@ -8,7 +8,7 @@ import type { EventView } from '../types/delivery';
 import type { EventInput, EventKey } from '../types/event';
 import { keyOfItem, readIdempotencyKey } from './idempotency-key';
 import { preferredWait } from './preferred-wait';
-import { callerOf, requestIdOf, send } from './json';
+import { callerOf, linkTo, requestIdOf, send } from './json';
 
 const BATCH_MAX_EVENTS = 1000;
 /** After this many events of a batch the event loop is given back, so that one large batch delays no other request. */
@@ -34,7 +34,7 @@ export class EventController {
     const idempotencyKey = readIdempotencyKey(request);
     const event = this.parts.readEvent(request.body);
     const standing = await this.parts.events.accept(clientId, event, idempotencyKey, requestIdOf(response));
-    response.setHeader('Location', `/events/${standing.eventId}`);
+    response.setHeader('Location', linkTo(response, `/events/${standing.eventId}`));
     if (standing.isDuplicate) response.setHeader('Idempotent-Replayed', 'true');
     if (waitSeconds === null) {
       send(response, 202, standingJson(standing));

@@ -19,6 +19,11 @@ export function requestIdOf(response: Response): string {
   return response.locals['requestId'] as string;
 }
 
+/** The address of a path as clients reach it: below PUBLIC_URL where that is set, which app.ts keeps among its locals. */
+export function linkTo(response: Response, path: string): string {
+  return `${response.app.locals['publicUrl'] as string}${path}`;
+}
+
 export function send(response: Response, status: number, body: unknown): void {
   response.statusCode = status;
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
@@ -36,7 +41,7 @@ export function sendPage<T>(
     const [path = '', search = ''] = request.originalUrl.split('?', 2);
     const query = new URLSearchParams(search);
     query.set('cursor', nextCursor);
-    response.setHeader('Link', `<${path}?${query.toString()}>; rel="next"`);
+    response.setHeader('Link', `<${linkTo(response, path)}?${query.toString()}>; rel="next"`);
   }
   send(response, 200, { data: data.map(toJson), next_cursor: nextCursor });
 }
