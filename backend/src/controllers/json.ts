@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 
 import type { Page } from '../interfaces/event-store';
+import type { BatchCaller } from '../services/users/batch-service';
 import type { Caller } from '../types/auth';
 import { writeJson } from '../types/exact-json';
 
@@ -44,4 +45,37 @@ export function sendPage<T>(
     response.setHeader('Link', `<${linkTo(response, path)}?${query.toString()}>; rel="next"`);
   }
   send(response, 200, { data: data.map(toJson), next_cursor: nextCursor });
+}
+
+/** A client that waits for its answer. The signal is made when it is first asked for: a cached answer needs none. */
+class WaitingClient implements BatchCaller {
+  readonly requestId: string;
+  private gone: AbortController | null = null;
+
+  constructor(private readonly response: Response) {
+    this.requestId = requestIdOf(response);
+  }
+
+  /** Whether the connection has closed. */
+  get isGone(): boolean {
+    return this.response.destroyed || this.gone?.signal.aborted === true;
+  }
+
+  get signal(): AbortSignal {
+    if (this.gone === null) {
+      const gone = new AbortController();
+      this.gone = gone;
+      if (this.isGone) gone.abort('client_gone');
+      else this.response.on('close', () => gone.abort('client_gone'));
+    }
+    return this.gone.signal;
+  }
+}
+
+/** Gives the work a signal that aborts when the connection closes; what it then rejects with is told to nobody. */
+export async function withClientAbort(response: Response, work: (caller: BatchCaller) => Promise<void>): Promise<void> {
+  const caller = new WaitingClient(response);
+  await work(caller).catch((error: unknown) => {
+    if (!caller.isGone) throw error;
+  });
 }

@@ -1,4 +1,4 @@
-import type { NextFunction, Request, Response } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 
 import type { Runtime } from '../interfaces/runtime';
 
@@ -11,6 +11,17 @@ export function requestContext(runtime: Runtime) {
     const requestId = typeof given === 'string' && PRINTABLE_ASCII.test(given) ? given : runtime.newId();
     response.locals['requestId'] = requestId;
     response.setHeader('X-Request-Id', requestId);
+    next();
+  };
+}
+
+export type Observe = (route: string, method: string, status: number, durationMs: number) => void;
+
+/** Tells how long each request of a route took, up to the last byte of its answer. Named by the route, of which there are few, not by the path. */
+export function measureRequest(route: string, runtime: Runtime, observe: Observe): RequestHandler {
+  return (request, response, next) => {
+    const startedAt = runtime.monotonic();
+    response.on('close', () => observe(route, request.method, response.statusCode, runtime.monotonic() - startedAt));
     next();
   };
 }

@@ -2,9 +2,8 @@ import Joi from 'joi';
 
 import { AppError, type FieldError, pointerTo } from '../errors';
 import { ExactNumber, NUMBER_MAX_LENGTH, RefusedJson, writeJson } from '../types/exact-json';
-import type { EventInput } from '../types/event';
-import { text } from './text';
-import { OPTIONS, toFieldErrors } from './validate';
+import type { EventInput, EventQueryInput } from '../types/event';
+import { OPTIONS, text, toFieldErrors, validateQuery } from './validate';
 
 /** What may enter as an event, field by field. The exact reading of money and time follows in services/events. */
 
@@ -171,4 +170,30 @@ export function readEvent(raw: unknown): EventInput {
   if (errors.length > 0)
     throw new AppError('validation_failed', 'The event has faults; each is named in errors.', { errors });
   return folded as unknown as EventInput;
+}
+
+export const eventQuerySchema = Joi.object<EventQueryInput>({
+  user_id: text(128),
+  event_name: text(64),
+  status: Joi.string().valid('stored', 'pending', 'delivered', 'dead', 'discarded'),
+  destination: text(64),
+  from: text(64),
+  to: text(64),
+  limit: Joi.number().integer().min(1).max(200).default(50),
+  cursor: text(512),
+}).messages({
+  'any.only': 'must be one of {#valids}',
+  'number.base': 'must be a whole number from 1 to 200',
+  'number.integer': 'must be a whole number from 1 to 200',
+  'number.min': 'must be a whole number from 1 to 200',
+  'number.max': 'must be a whole number from 1 to 200',
+  'object.unknown': 'is not a parameter of this list',
+  'string.base': 'must be given once',
+  'string.empty': 'must not be empty',
+  'string.max': 'must be at most {#limit} characters',
+});
+
+/** Reads the query of a list of events; throws `validation_failed` naming every fault by its parameter. */
+export function readEventQuery(raw: object): EventQueryInput {
+  return validateQuery(eventQuerySchema, raw, { detail: 'The query has faults; each is named in errors.' });
 }

@@ -3,7 +3,7 @@ import Joi from 'joi';
 import type { DeliveryFilterInput } from '../types/delivery';
 
 import { AppError, type FieldError } from '../errors';
-import { validate, validateQuery } from './validate';
+import { text, validate, validateQuery } from './validate';
 
 /** What operators may ask for. Times are read by the controller. */
 
@@ -40,7 +40,6 @@ export interface EventDiscardInput {
   readonly destination?: string;
 }
 
-const text = (max: number) => Joi.string().min(1).max(max);
 const reason = text(500).default('no reason was given');
 
 const filter = {
