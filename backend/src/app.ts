@@ -68,9 +68,12 @@ function notice({ successor }: Route, { publicUrl }: AppParts): RequestHandler[]
   return successor === undefined ? [] : [deprecated(`${publicUrl}${successor}`)];
 }
 
-/** Authentication and limits stand before the body is read: who may not come in is not listened to. */
+/**
+ * Authentication and limits stand before the body is read: who may not come in is not listened to.
+ */
 function guards({ method, path, scope, body, isProbe }: Route, { authenticate, limiting }: AppParts): RequestHandler[] {
-  // The table is typed, but a route may come from plain JavaScript or a cast: a missing scope must stop the start.
+  // The table is typed, but a route may come from plain JavaScript or a cast: a missing scope must
+  // stop the start.
   if ((scope as string | undefined) === undefined) throw new Error(`${method.toUpperCase()} ${path} declares no scope`);
   const unauthenticated = isProbe === true ? [] : [limiting.byAddress];
   const admission = scope === 'public' ? unauthenticated : [authenticate(scope), limiting.byClient];

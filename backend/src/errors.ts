@@ -1,6 +1,8 @@
 import { StoreUnavailableError } from './interfaces/event-store';
 
-/** The closed list of codes that a refused request can have. PROBLEMS has the HTTP status of each. */
+/**
+ * The closed list of codes that a refused request can have. PROBLEMS has the HTTP status of each.
+ */
 export type ErrorCode =
   | 'invalid_request'
   | 'invalid_json'
@@ -34,7 +36,9 @@ export type ErrorCode =
   | 'upstream_unavailable'
   | 'internal_error';
 
-/** One fault of a request body. `pointer` is a JSON Pointer (RFC 6901), `""` for the whole document. */
+/**
+ * One fault of a request body. `pointer` is a JSON Pointer (RFC 6901), `""` for the whole document.
+ */
 export interface FieldError {
   readonly pointer: string;
   readonly detail: string;
@@ -52,7 +56,10 @@ interface AppErrorExtras {
   readonly cause?: unknown;
 }
 
-/** A refused request. `detail` is shown to the client: it says what is wrong and what would be right, never a secret. */
+/**
+ * A refused request. `detail` is shown to the client: it says what is wrong and what would be
+ * right, never a secret.
+ */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly errors: readonly FieldError[] | undefined;
@@ -132,7 +139,10 @@ export function toProblem(thrown: unknown, requestId: string): Problem {
   };
 }
 
-/** What any thrown thing means to a client. Only AppError speaks for itself; all else is told without its words. */
+/**
+ * What any thrown thing means to a client. Only AppError speaks for itself; all else is told
+ * without its words.
+ */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof StoreUnavailableError) {

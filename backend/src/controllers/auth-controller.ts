@@ -44,7 +44,10 @@ export class AuthController {
   };
 }
 
-/** Reads the form of `postToken`; a faulty one is refused in the form of the protocol too. Its media type and its size are HTTP's own matter. */
+/**
+ * Reads the form of `postToken`; a faulty one is refused in the form of the protocol too. Its media
+ * type and its size are HTTP's own matter.
+ */
 export function tokenForm(read: RequestHandler): RequestHandler {
   return (request, response, next) => {
     void read(request, response, (error?: unknown) => {
@@ -68,7 +71,9 @@ function tooManyFailures(retryAfterSeconds: number): AppError {
   );
 }
 
-/** A token is for its client alone (RFC 6749, section 5.1); set first, so that a refusal has it too. */
+/**
+ * A token is for its client alone (RFC 6749, section 5.1); set first, so that a refusal has it too.
+ */
 function forbidStoring(response: Response): void {
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('Pragma', 'no-cache');

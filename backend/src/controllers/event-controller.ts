@@ -11,7 +11,10 @@ import { keyOfItem, readIdempotencyKey } from './idempotency-key';
 import { callerOf, linkTo, requestIdOf, send } from './json';
 
 const BATCH_MAX_EVENTS = 1000;
-/** After this many events of a batch the event loop is given back, so that one large batch delays no other request. */
+/**
+ * After this many events of a batch the event loop is given back, so that one large batch delays no
+ * other request.
+ */
 const EVENTS_PER_TURN = 25;
 
 export interface EventControllerParts {
@@ -128,13 +131,16 @@ function standingJson({ eventId, status, isDuplicate, deliveries }: Standing): o
 
 const WAIT_MAX_SECONDS = 30;
 
-/** One preference with its parameters: what stands between two commas, those in a quoted string aside. */
+/**
+ * One preference with its parameters: what stands between two commas, those in a quoted string
+ * aside.
+ */
 const PREFERENCE = /(?:[^,"]|"(?:[^"\\]|\\.)*")+/g;
 const WAIT = /^\s*wait\s*=\s*(?:(\d+)|"(\d+)")\s*(?:;|$)/i;
 
 /**
- * `Prefer: wait=N` in whole seconds (RFC 7240, section 4.3), capped; null without it. Of several the first counts; what cannot be
- * understood is ignored, as the RFC asks.
+ * `Prefer: wait=N` in whole seconds (RFC 7240, section 4.3), capped; null without it. Of several
+ * the first counts; what cannot be understood is ignored, as the RFC asks.
  */
 export function preferredWait(request: Request): number | null {
   const header = request.headers['prefer'] ?? '';

@@ -16,7 +16,10 @@ import { callerOf, requestIdOf } from './json';
 const LINE_MAX_BYTES = 100 * 1024;
 /** A stream may be silent for this long. */
 const IDLE_MS = 30_000;
-/** So many lines are under way at once: enough for two commits, one filled while the other is being made. */
+/**
+ * So many lines are under way at once: enough for two commits, one filled while the other is being
+ * made.
+ */
 const WINDOW = 900;
 
 export interface NdjsonControllerParts {
@@ -24,7 +27,10 @@ export interface NdjsonControllerParts {
   readonly runtime: Runtime;
 }
 
-/** HTTP for a stream of events: a line in, a result line out, in order. Memory is bounded by the window, whatever the number of lines. */
+/**
+ * HTTP for a stream of events: a line in, a result line out, in order. Memory is bounded by the
+ * window, whatever the number of lines.
+ */
 export class NdjsonController {
   constructor(private readonly parts: NdjsonControllerParts) {}
 
@@ -80,7 +86,10 @@ export class NdjsonController {
   };
 }
 
-/** Writes the results of promises in the order in which they were added, as soon as they are there and no faster than they are read. */
+/**
+ * Writes the results of promises in the order in which they were added, as soon as they are there
+ * and no faster than they are read.
+ */
 class OrderedLines {
   /** Of each line its result as text, once it is known. */
   private slots: { text: string | null }[] = [];
@@ -112,7 +121,10 @@ class OrderedLines {
     });
   }
 
-  /** Resolves once fewer than `count` lines wait for their result or its reader, or the reader is gone. */
+  /**
+   * Resolves once fewer than `count` lines wait for their result or its reader, or the reader is
+   * gone.
+   */
   async fewerThan(count: number): Promise<void> {
     while (this.waiting >= count && !this.response.destroyed) {
       await new Promise<void>((resolve) => (this.wake = resolve));
@@ -144,7 +156,10 @@ class OrderedLines {
     if (!this.isBlocked) this.wake();
   }
 
-  /** The reader is behind: nothing more is written, and so no more is read, until it has caught up or is gone. */
+  /**
+   * The reader is behind: nothing more is written, and so no more is read, until it has caught up
+   * or is gone.
+   */
   private block(): void {
     this.isBlocked = true;
     const unblock = (): void => {
@@ -160,7 +175,10 @@ class OrderedLines {
 
 /** A reader that is behind by more than this is cut off; it comes back with Last-Event-ID. */
 const UNREAD_MAX_BYTES = 256 * 1024;
-/** A comment this often keeps the connection alive through proxies, and finds out readers that are gone. */
+/**
+ * A comment this often keeps the connection alive through proxies, and finds out readers that are
+ * gone.
+ */
 const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2_000;
 

@@ -5,7 +5,10 @@ import type { BatchCaller } from '../services/users/batch-service';
 import type { Caller } from '../types/auth';
 import { writeJson } from '../types/exact-json';
 
-/** What every controller asks of a request that was let in, and the one way in which they answer with JSON. */
+/**
+ * What every controller asks of a request that was let in, and the one way in which they answer
+ * with JSON.
+ */
 
 export function callerOf(response: Response): Caller {
   return response.locals['caller'] as Caller;
@@ -20,7 +23,10 @@ export function requestIdOf(response: Response): string {
   return response.locals['requestId'] as string;
 }
 
-/** The address of a path as clients reach it: below PUBLIC_URL where that is set, which app.ts keeps among its locals. */
+/**
+ * The address of a path as clients reach it: below PUBLIC_URL where that is set, which app.ts keeps
+ * among its locals.
+ */
 export function linkTo(response: Response, path: string): string {
   return `${response.app.locals['publicUrl'] as string}${path}`;
 }
@@ -47,7 +53,10 @@ export function sendPage<T>(
   send(response, 200, { data: data.map(toJson), next_cursor: nextCursor });
 }
 
-/** A client that waits for its answer. The signal is made when it is first asked for: a cached answer needs none. */
+/**
+ * A client that waits for its answer. The signal is made when it is first asked for: a cached
+ * answer needs none.
+ */
 class WaitingClient implements BatchCaller {
   readonly requestId: string;
   private gone: AbortController | null = null;
@@ -72,7 +81,10 @@ class WaitingClient implements BatchCaller {
   }
 }
 
-/** Gives the work a signal that aborts when the connection closes; what it then rejects with is told to nobody. */
+/**
+ * Gives the work a signal that aborts when the connection closes; what it then rejects with is told
+ * to nobody.
+ */
 export async function withClientAbort(response: Response, work: (caller: BatchCaller) => Promise<void>): Promise<void> {
   const caller = new WaitingClient(response);
   await work(caller).catch((error: unknown) => {

@@ -14,7 +14,10 @@ export interface LegacyControllerParts {
   readonly directory: DirectoryService | null;
 }
 
-/** HTTP of the legacy API: `/getUsers`, `/getEvents`, `/getEventsByUserId/{id}`, `/addEvent`, `/v1/users/events`. */
+/**
+ * HTTP of the legacy API: `/getUsers`, `/getEvents`, `/getEventsByUserId/{id}`, `/addEvent`,
+ * `/v1/users/events`.
+ */
 export class LegacyController {
   constructor(private readonly parts: LegacyControllerParts) {}
 
@@ -30,7 +33,10 @@ export class LegacyController {
       send(response, 200, value);
     });
 
-  /** The user's events in the order of the user's own list, fetched in parallel; what could not be had is named in a header. */
+  /**
+   * The user's events in the order of the user's own list, fetched in parallel; what could not be
+   * had is named in a header.
+   */
   readonly getEventsByUserId = (request: Request, response: Response): Promise<void> =>
     withClientAbort(response, async (caller) => {
       const directory = this.directory();

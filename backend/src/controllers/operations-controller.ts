@@ -30,13 +30,18 @@ export interface OperationsControllerParts {
   readonly docsStyle: string;
 }
 
-/** HTTP for what the service says of itself: is it alive and ready, its counts, its keys, its description. */
+/**
+ * HTTP for what the service says of itself: is it alive and ready, its counts, its keys, its
+ * description.
+ */
 export class OperationsController {
   private made: { readonly text: string; readonly page: string } | null = null;
 
   constructor(private readonly parts: OperationsControllerParts) {}
 
-  /** A browser is led to the page for people; anything else learns what this is and where to go on. */
+  /**
+   * A browser is led to the page for people; anything else learns what this is and where to go on.
+   */
   readonly getRoot = (request: Request, response: Response): void => {
     response.vary('Accept');
     // Relative, so that it holds below a prefix that a proxy strips.

@@ -78,7 +78,10 @@ export class UserController {
   }
 }
 
-/** A line per user as soon as it is ready, then one with the metadata. What is written waits for the reader, and so does the work. */
+/**
+ * A line per user as soon as it is ready, then one with the metadata. What is written waits for the
+ * reader, and so does the work.
+ */
 async function stream(
   response: Response,
   batch: BatchService,
@@ -108,7 +111,8 @@ async function stream(
 
 function sendDirectory(response: Response, { value, ageMs, isStale }: DirectoryAnswer<unknown>): void {
   response.setHeader('Age', String(Math.floor(ageMs / 1000)));
-  // RFC 9211: where the answer comes from, and that one which is too old was shown for want of a better.
+  // RFC 9211: where the answer comes from, and that one which is too old was shown for want of a
+  // better.
   if (isStale) response.setHeader('Cache-Status', 'sluice; hit; detail=stale');
   send(response, 200, value);
 }

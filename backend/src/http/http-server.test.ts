@@ -43,7 +43,8 @@ const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: here\r\n
 
 test('a stop resets nobody: what comes while the port closes is begun after it, and a silent connection has its request answered', async () => {
   const silent = await connected();
-  // Connections are taken in their order: once this one is answered, the silent one has been taken too.
+  // Connections are taken in their order: once this one is answered, the silent one has been taken
+  // too.
   const first = await connected();
   const firstAnswer = answerTo(first);
   first.write(get('/first', 'Connection: close\r\n'));

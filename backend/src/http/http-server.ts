@@ -27,16 +27,16 @@ interface TlsPair {
 }
 
 /**
- * In the first GRACE_MS of a stop the server goes on as before, but says `Connection: close` with each
- * answer. After that it listens no more, and closes the idle keep-alive connections: each had the time
- * to bring one more request.
+ * In the first GRACE_MS of a stop the server goes on as before, but says `Connection: close` with
+ * each answer. After that it listens no more, and closes the idle keep-alive connections: each had
+ * the time to bring one more request.
  */
 const GRACE_MS = 300;
 
 /**
- * Requests that arrive in the last DEFER_MS are queued until the port is closed: the event loop then has
- * little more to do than to take connections, so that hardly one waits in the kernel's queue, where the
- * end of the port would reset it.
+ * Requests that arrive in the last DEFER_MS are queued until the port is closed: the event loop
+ * then has little more to do than to take connections, so that hardly one waits in the kernel's
+ * queue, where the end of the port would reset it.
  */
 const DEFER_MS = 60;
 
@@ -54,14 +54,18 @@ const PROTOCOL = {
   headersTimeout: 10_000,
   // A stream of events may take hours; http/read-body.ts limits all other bodies.
   requestTimeout: 0,
-  // How often the timeout of headers is looked after: with node's default of 30 s they could take 40.
+  // How often the timeout of headers is looked after: with node's default of 30 s they could take
+  // 40.
   connectionsCheckingInterval: 1_000,
   maxHeaderSize: 16 * 1024,
   // Refused by us, in the form of every other error.
   requireHostHeader: false,
 };
 
-/** Listens, and stops without cutting anyone off: every answer from then on closes its connection, then no new ones, idle ones go last. */
+/**
+ * Listens, and stops without cutting anyone off: every answer from then on closes its connection,
+ * then no new ones, idle ones go last.
+ */
 export class HttpServer {
   private readonly server: http.Server | https.Server;
   private readonly open = new OpenAnswers();
@@ -110,7 +114,10 @@ export class HttpServer {
     if (this.server instanceof https.Server) this.server.setSecureContext(pair);
   }
 
-  /** Resolves with the port once connections are taken. Rejects with node's error (`EADDRINUSE`, `EACCES`). */
+  /**
+   * Resolves with the port once connections are taken. Rejects with node's error (`EADDRINUSE`,
+   * `EACCES`).
+   */
   start(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
@@ -143,7 +150,8 @@ export class HttpServer {
     for (const response of this.open.all()) if (!response.headersSent) response.setHeader('Connection', 'close');
     const { runtime, stopTimeoutMs } = this.options;
     const cancelAll = runtime.after(stopTimeoutMs, () => this.server.closeAllConnections());
-    // Still listening, so that whoever balances the load reads "not ready" and nobody is refused before that.
+    // Still listening, so that whoever balances the load reads "not ready" and nobody is refused
+    // before that.
     await runtime.sleep(Math.min(GRACE_MS, stopTimeoutMs));
     const begins: (() => void)[] = [];
     this.deferred = begins;
@@ -152,7 +160,8 @@ export class HttpServer {
     const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(this.server, () => resolve()));
     this.deferred = null;
     for (const begin of begins) begin();
-    // A connection that was taken last may not have brought its request yet, and would be reset if it were closed as idle.
+    // A connection that was taken last may not have brought its request yet, and would be reset if
+    // it were closed as idle.
     await Promise.race([closed, runtime.sleep(Math.min(LAST_REQUEST_MS, stopTimeoutMs))]);
     this.server.closeIdleConnections();
     await closed;
@@ -166,9 +175,11 @@ interface Entry {
 }
 
 /**
- * The answers that are not at their end yet. Kept invariant: each entry knows its place. An array and not a Set: a Set that is added to and deleted from all the time leaves outgrown
- * tables behind, each of which refers to the next; once one of them has become old, everything that stood in those after it, here whole
- * requests, is kept until the next full collection. That took a third of the processor's time.
+ * The answers that are not at their end yet. Kept invariant: each entry knows its place. An array
+ * and not a Set: a Set that is added to and deleted from all the time leaves outgrown tables
+ * behind, each of which refers to the next; once one of them has become old, everything that stood
+ * in those after it, here whole requests, is kept until the next full collection. That took a third
+ * of the processor's time.
  */
 export class OpenAnswers {
   private readonly entries: Entry[] = [];
@@ -216,7 +227,10 @@ function protocolFault({ code }: ProtocolError): AppError {
   return new AppError('invalid_request', 'This is not HTTP/1.1 as RFC 9112 has it.');
 }
 
-/** Answers what node's HTTP parser refuses, in the form of every other error, and ends the connection. For the server's `clientError`. */
+/**
+ * Answers what node's HTTP parser refuses, in the form of every other error, and ends the
+ * connection. For the server's `clientError`.
+ */
 function answerProtocolError(error: ProtocolError, socket: ServerSocket): void {
   const isAnswered = socket._httpMessage?.headersSent === true;
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswered) {

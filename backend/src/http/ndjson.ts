@@ -1,13 +1,17 @@
 const NEWLINE = 0x0a;
 
-/** A line of a stream, or the fact that it was too long to be kept. `number` counts from 1, empty lines too. */
+/**
+ * A line of a stream, or the fact that it was too long to be kept. `number` counts from 1, empty
+ * lines too.
+ */
 export type Line = { readonly number: number } & (
   { readonly kind: 'line'; readonly bytes: Buffer } | { readonly kind: 'too_long' }
 );
 
 /**
- * The lines of a stream of bytes, empty ones left out, without their line ends. At most one line and one chunk are in memory; the stream is read only as
- * fast as the lines are taken. A line over `maxBytes` is passed over and told as `too_long`.
+ * The lines of a stream of bytes, empty ones left out, without their line ends. At most one line
+ * and one chunk are in memory; the stream is read only as fast as the lines are taken. A line over
+ * `maxBytes` is passed over and told as `too_long`.
  */
 export async function* readLines(stream: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Line> {
   let parts: Buffer[] = [];

@@ -9,11 +9,16 @@ import { inviteBody } from './rest-of-body';
 import { parseStrictJson } from './strict-json';
 import { decodeMarkingFaults, decodeUtf8 } from './utf8';
 
-/** The strict readers of a request's body: one media type, UTF-8, a size limit, and nothing that JSON leaves to taste. */
+/**
+ * The strict readers of a request's body: one media type, UTF-8, a size limit, and nothing that
+ * JSON leaves to taste.
+ */
 
 type Decompress = (bytes: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>;
 
-/** How to undo a content coding: of a body that is held whole, and of one that is read as it comes. */
+/**
+ * How to undo a content coding: of a body that is held whole, and of one that is read as it comes.
+ */
 interface Coding {
   readonly whole: Decompress;
   readonly stream: () => Transform;
@@ -42,7 +47,10 @@ function requireRoom(request: Request, limitBytes: number): void {
   if (declared !== undefined && Number(declared) > limitBytes) throw tooLarge(limitBytes);
 }
 
-/** A body must be here in time, or its sender only wants to hold a connection. (Node's own requestTimeout would limit streams of events too.) */
+/**
+ * A body must be here in time, or its sender only wants to hold a connection. (Node's own
+ * requestTimeout would limit streams of events too.)
+ */
 const BODY_DEADLINE_MS = 30_000;
 
 const tooLate = () =>
@@ -50,7 +58,10 @@ const tooLate = () =>
     headers: { Connection: 'close' },
   });
 
-/** Collects the whole body, refusing it as soon as it is known to be larger than `limitBytes`. `done` is called once. */
+/**
+ * Collects the whole body, refusing it as soon as it is known to be larger than `limitBytes`.
+ * `done` is called once.
+ */
 function collect(request: Request, limitBytes: number, done: (outcome: Buffer | AppError) => void): void {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -160,14 +171,17 @@ function reader(mediaType: string, limitBytes: number, parse: (bytes: Buffer) =>
   };
 }
 
-/** Reads a JSON body into `request.body`. Numbers whose spelling a double would change arrive as ExactNumber. */
+/**
+ * Reads a JSON body into `request.body`. Numbers whose spelling a double would change arrive as
+ * ExactNumber.
+ */
 export function readJson(limitBytes: number): RequestHandler {
   return reader('application/json', limitBytes, (bytes) => parseStrictJson(decodeUtf8(bytes)));
 }
 
 /**
- * As `readJson`, for a document that holds a list of independent elements at `listKey`: one with a value at fault, bytes that are not UTF-8
- * included, arrives as RefusedJson beside the others.
+ * As `readJson`, for a document that holds a list of independent elements at `listKey`: one with a
+ * value at fault, bytes that are not UTF-8 included, arrives as RefusedJson beside the others.
  */
 export function readJsonList(limitBytes: number, listKey: string): RequestHandler {
   return reader('application/json', limitBytes, (bytes) => {
@@ -185,7 +199,10 @@ export function readJsonList(limitBytes: number, listKey: string): RequestHandle
   });
 }
 
-/** As `readJson`, but a request without a body needs no Content-Type and leaves `request.body` undefined. */
+/**
+ * As `readJson`, but a request without a body needs no Content-Type and leaves `request.body`
+ * undefined.
+ */
 export function readOptionalJson(limitBytes: number): RequestHandler {
   const read = readJson(limitBytes);
   return (request, response, next) => {
@@ -195,7 +212,10 @@ export function readOptionalJson(limitBytes: number): RequestHandler {
   };
 }
 
-/** Reads a form (application/x-www-form-urlencoded) into `request.body`, each field a string; a repeated field is refused (RFC 6749, section 3.2). */
+/**
+ * Reads a form (application/x-www-form-urlencoded) into `request.body`, each field a string; a
+ * repeated field is refused (RFC 6749, section 3.2).
+ */
 export function readForm(limitBytes: number): RequestHandler {
   return reader('application/x-www-form-urlencoded', limitBytes, (bytes) => {
     const text = decodeUtf8(bytes);
@@ -208,7 +228,10 @@ export function readForm(limitBytes: number): RequestHandler {
   });
 }
 
-/** The bytes of a body that is read as it comes, its content coding undone. Throws before the first of them where the headers are wrong. */
+/**
+ * The bytes of a body that is read as it comes, its content coding undone. Throws before the first
+ * of them where the headers are wrong.
+ */
 export function openBody(request: Request, response: Response): AsyncIterable<Buffer> {
   requireUtf8(request);
   const coding = codingOf(request);
@@ -216,7 +239,10 @@ export function openBody(request: Request, response: Response): AsyncIterable<Bu
   return coding === null ? request : inflated(request, coding.stream());
 }
 
-/** No more is inflated, and no more read, than is taken. @throws AppError `invalid_encoding` where the coding breaks off or is none */
+/**
+ * No more is inflated, and no more read, than is taken. @throws AppError `invalid_encoding` where
+ * the coding breaks off or is none
+ */
 async function* inflated(request: Request, transform: Transform): AsyncGenerator<Buffer> {
   const isCut = () => request.destroyed && !request.complete;
   const leave = () => {

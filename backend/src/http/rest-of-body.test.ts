@@ -11,7 +11,10 @@ let server = http.createServer();
 /** Also after an error, which a reset is. */
 const closeOf = (socket: net.Socket) => new Promise<boolean>((resolve) => socket.once('close', () => resolve(true)));
 
-/** Opens a connection to a server that answers so, sends the head of a request that promises a body, and waits for the answer. */
+/**
+ * Opens a connection to a server that answers so, sends the head of a request that promises a body,
+ * and waits for the answer.
+ */
 async function answeredBeforeBody(head: string, answer: http.RequestListener) {
   server = http.createServer(answer).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,9 +1,10 @@
 /**
- * Our router in place of Express' own. Express compares a request's path with the layers of its stack one
- * after the other: with this product's routes, up to forty comparisons for each request, each of which
- * allocates, and again before every handler of a route. Here a path is found by one look-up, and the
- * handlers of a route run in sequence without being looked for again. What a path, a parameter and `next`
- * mean is as in Express; `request.route` is set, so that instrumentation names a request by its route.
+ * Our router in place of Express' own. Express compares a request's path with the layers of its
+ * stack one after the other: with this product's routes, up to forty comparisons for each request,
+ * each of which allocates, and again before every handler of a route. Here a path is found by one
+ * look-up, and the handlers of a route run in sequence without being looked for again. What a path,
+ * a parameter and `next` mean is as in Express; `request.route` is set, so that instrumentation
+ * names a request by its route.
  */
 import { parse, type ParsedUrlQuery } from 'node:querystring';
 
@@ -26,7 +27,10 @@ interface PathHandlers {
   readonly refuse: RequestHandler;
 }
 
-/** Hands each request to the handlers of its path and method; throws `not_found` and `method_not_allowed`. */
+/**
+ * Hands each request to the handlers of its path and method; throws `not_found` and
+ * `method_not_allowed`.
+ */
 export function routeRequests(rows: readonly RoutedPath[]): RequestHandler {
   const table = new PathTable<PathHandlers>();
   for (const path of new Set(rows.map((row) => row.path))) {
@@ -70,8 +74,8 @@ function refuseMethod(allow: string): RequestHandler {
 }
 
 /**
- * Several handlers as one: each is called when the one before it calls `next`; what one throws or rejects with ends the sequence and goes to
- * `done`, as Express does it.
+ * Several handlers as one: each is called when the one before it calls `next`; what one throws or
+ * rejects with ends the sequence and goes to `done`, as Express does it.
  */
 export function inSequence(handlers: readonly RequestHandler[]): RequestHandler {
   return (request, response, done) => {
@@ -95,8 +99,9 @@ export function inSequence(handlers: readonly RequestHandler[]): RequestHandler 
 }
 
 /**
- * The parameters of a query, flat, each a text or a list of texts. Refuses what is no percent-encoded UTF-8, which would be read as some
- * other text, and the one name that a copy of an object loses in silence.
+ * The parameters of a query, flat, each a text or a list of texts. Refuses what is no
+ * percent-encoded UTF-8, which would be read as some other text, and the one name that a copy of an
+ * object loses in silence.
  * @throws URIError @throws AppError
  */
 export function parseQuery(query: string | null): ParsedUrlQuery {
@@ -126,9 +131,10 @@ interface Part {
 }
 
 /**
- * Finds what stands for a path by one look-up, or among the few paths with parameters that have as many parts. Paths are read as Express
- * reads them: in any case, with or without one slash at the end; `:name` stands for one part that is not empty, percent-decoded.
- * Kept invariant: a fixed path wins over one with parameters; of those, the one that was added first.
+ * Finds what stands for a path by one look-up, or among the few paths with parameters that have as
+ * many parts. Paths are read as Express reads them: in any case, with or without one slash at the
+ * end; `:name` stands for one part that is not empty, percent-decoded. Kept invariant: a fixed path
+ * wins over one with parameters; of those, the one that was added first.
  */
 export class PathTable<T> {
   private readonly fixed = new Map<string, Found<T>>();
@@ -146,7 +152,10 @@ export class PathTable<T> {
     this.patterns.set(parts.length, patterns);
   }
 
-  /** Null when there is nothing at this path. @throws URIError when the percent-encoding of a parameter is broken */
+  /**
+   * Null when there is nothing at this path. @throws URIError when the percent-encoding of a
+   * parameter is broken
+   */
   find(path: string): Found<T> | null {
     const trimmed = withoutSlash(path);
     const found = this.fixed.get(trimmed) ?? this.fixed.get(trimmed.toLowerCase());

@@ -96,7 +96,9 @@ describe('decodeUtf8, on random bytes', () => {
   );
 });
 
-/** JSON.parse and parseStrictJson see the same in a text, except for what only the latter refuses. */
+/**
+ * JSON.parse and parseStrictJson see the same in a text, except for what only the latter refuses.
+ */
 function expectAgreement(text: string): void {
   let loose: unknown;
   let looseRefuses = false;
@@ -114,7 +116,10 @@ function expectAgreement(text: string): void {
   }
 }
 
-/** A number is read into a double only if that writes the same text, and has a double only if that keeps it exactly. */
+/**
+ * A number is read into a double only if that writes the same text, and has a double only if that
+ * keeps it exactly.
+ */
 function expectExactness(text: string): void {
   const read = parseStrictJson(text) as number | ExactNumber;
   if (!(read instanceof ExactNumber)) {

@@ -1,12 +1,15 @@
 /**
- * Reads JSON (RFC 8259) without losing or inventing anything: whatever could mean two things to two readers is refused, and a
- * number whose spelling a double would change stays text. One pass, linear in the text, recursion bounded by the depth limit.
+ * Reads JSON (RFC 8259) without losing or inventing anything: whatever could mean two things to two
+ * readers is refused, and a number whose spelling a double would change stays text. One pass,
+ * linear in the text, recursion bounded by the depth limit.
  *
- * A fault is one of the structure (a bracket, comma, colon or quote is missing: nobody can tell where a value ends) or one of a
- * value (a character, number, word or key that is not accepted). The second kind spoils only the value it is in.
+ * A fault is one of the structure (a bracket, comma, colon or quote is missing: nobody can tell
+ * where a value ends) or one of a value (a character, number, word or key that is not accepted).
+ * The second kind spoils only the value it is in.
  */
-import { AppError, pointerTo } from '../errors';
+import { AppError } from '../errors';
 import { type ExactJson, type ExactNumber, numberAsSent, RefusedJson } from '../types/exact-json';
+import { describeAt, endOfValue, pointerOf, positionOf } from './json-position';
 
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
@@ -30,12 +33,16 @@ const LETTER_U = 0x75;
 const BYTE_ORDER_MARK = 0xfeff;
 
 const SIMPLE_ESCAPES = '"\\/bfnrt';
-/** At most this many elements of a list are refused one by one; a longer list is refused as a whole. */
+/**
+ * At most this many elements of a list are refused one by one; a longer list is refused as a whole.
+ */
 const REFUSED_MAX = 1_000;
 const LONE_SURROGATE = 'half of a surrogate pair is not a character';
 const FOUR_HEX_DIGITS = /^[0-9a-fA-F]{4}$/;
 
-/** V8 copies a slice up to this length; a longer one is a view that would keep the whole body alive. */
+/**
+ * V8 copies a slice up to this length; a longer one is a view that would keep the whole body alive.
+ */
 const MAX_COPIED_SLICE = 12;
 
 interface ReadingOptions {
@@ -45,10 +52,11 @@ interface ReadingOptions {
 }
 
 /**
- * Parses one JSON text. Throws AppError `invalid_json`, naming line, column, pointer and reason, for what RFC 8259 does not allow
- * and also for: a key twice in one object, the keys `__proto__`, `constructor` and `prototype`, NUL or a lone surrogate in a string,
- * and nesting deeper than `maxDepth`. An element of the list at `listKey` in which a value is at fault becomes a RefusedJson, and the
- * others are read.
+ * Parses one JSON text. Throws AppError `invalid_json`, naming line, column, pointer and reason,
+ * for what RFC 8259 does not allow and also for: a key twice in one object, the keys `__proto__`,
+ * `constructor` and `prototype`, NUL or a lone surrogate in a string, and nesting deeper than
+ * `maxDepth`. An element of the list at `listKey` in which a value is at fault becomes a
+ * RefusedJson, and the others are read.
  */
 export function parseStrictJson(text: string, { maxDepth = 32, listKey }: ReadingOptions = {}): ExactJson {
   const reader = new StrictJsonReader(text, maxDepth, listKey);
@@ -169,7 +177,10 @@ class StrictJsonReader {
     }
   }
 
-  /** Checks the string by hand; JSON.parse then decodes what was checked, into a copy that does not keep the body alive. */
+  /**
+   * Checks the string by hand; JSON.parse then decodes what was checked, into a copy that does not
+   * keep the body alive.
+   */
   private string(): string {
     const { text } = this;
     const start = this.at;
@@ -197,7 +208,10 @@ class StrictJsonReader {
     throw this.unexpected('the closing quote of a string');
   }
 
-  /** The index of the last character of the escape that starts at `start`. Two `\u` escapes that make one character count as one. */
+  /**
+   * The index of the last character of the escape that starts at `start`. Two `\u` escapes that
+   * make one character count as one.
+   */
   private lastOfEscape(start: number): number {
     const { text } = this;
     const code = text.charCodeAt(start + 1);
@@ -267,7 +281,8 @@ class StrictJsonReader {
     if (key === '__proto__' || key === 'constructor' || key === 'prototype') {
       throw this.valueFault(`the key "${key}" is not accepted`, keyAt);
     }
-    // The plain read is quick and settles nearly every key; only names such as "toString" reach the exact question.
+    // The plain read is quick and settles nearly every key; only names such as "toString" reach the
+    // exact question.
     if (object[key] !== undefined && Object.hasOwn(object, key)) {
       throw this.valueFault('this key stands twice in one object; each key may stand once', keyAt);
     }
@@ -323,74 +338,4 @@ function isHighSurrogate(code: number): boolean {
 
 function isLowSurrogate(code: number): boolean {
   return (code & 0xfc00) === 0xdc00;
-}
-
-/** Where an index of a text is, for a person: lines and columns from 1, a column for each character (code point). */
-function positionOf(text: string, index: number): { line: number; column: number } {
-  let line = 1;
-  let column = 1;
-  for (let i = 0; i < index; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 0x0a) {
-      line++;
-      column = 1;
-    } else if ((code & 0xfc00) !== 0xdc00) {
-      column++;
-    }
-  }
-  return { line, column };
-}
-
-/** The character at an index, in words that are safe to show: itself when printable ASCII, else its code point. */
-function describeAt(text: string, index: number): string {
-  const codePoint = text.codePointAt(index);
-  if (codePoint === undefined) return 'the end of the text';
-  if (codePoint > 0x20 && codePoint < 0x7f) return `'${String.fromCodePoint(codePoint)}'`;
-  return `U+${codePoint.toString(16).toUpperCase().padStart(4, '0')}`;
-}
-
-/** The index after the string that starts at `start`; past the text's end where nothing closes it. */
-function endOfString(text: string, start: number): number {
-  for (let i = start + 1; i < text.length; i++) {
-    if (text[i] === '\\') i++;
-    else if (text[i] === '"') return i + 1;
-  }
-  return text.length + 1;
-}
-
-/** Where the JSON value that starts at `start` ends, told by its brackets and quotes alone; null where they are not closed. */
-function endOfValue(text: string, start: number): number | null {
-  let depth = 0;
-  for (let i = start; i < text.length; i++) {
-    const character = text[i];
-    if (character === '"') i = endOfString(text, i) - 1;
-    else if (character === '{' || character === '[') depth++;
-    else if (depth === 0 && (character === ',' || character === ']' || character === '}')) return i;
-    else if ((character === '}' || character === ']') && --depth === 0) return i + 1;
-  }
-  return null;
-}
-
-/** The JSON Pointer from the value at `start` to what stands at `at` in it. Up to there the text is sound JSON. */
-function pointerOf(text: string, start: number, at: number): string {
-  const path: (string | number)[] = [];
-  let isKey = false;
-  for (let i = start; i < at; i++) {
-    const character = text[i];
-    if (character === '{') path.push('');
-    if (character === '[') path.push(0);
-    if (character === '}' || character === ']') path.pop();
-    const last = path.at(-1);
-    if (character === ',' && typeof last === 'number') path[path.length - 1] = last + 1;
-    if (character === '{' || character === ',') isKey = typeof path.at(-1) === 'string';
-    if (character === ':' || character === '[' || character === '}') isKey = false;
-    if (character !== '"') continue;
-    const end = endOfString(text, i);
-    if (isKey && end <= at) path[path.length - 1] = JSON.parse(text.slice(i, end)) as string;
-    i = end - 1;
-  }
-  // A key at fault: the whole of it, or a character in it that leaves it without a name.
-  if (isKey) path.pop();
-  if (isKey && text[at] === '"') path.push(JSON.parse(text.slice(at, endOfString(text, at))) as string);
-  return pointerTo(path);
 }

@@ -8,7 +8,10 @@ const REPLACEMENT = Buffer.from('\ufffd');
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Decodes a body. Throws `invalid_encoding` for anything but UTF-8, and for UTF-8 with a byte order mark (RFC 8259, section 8.1). */
+/**
+ * Decodes a body. Throws `invalid_encoding` for anything but UTF-8, and for UTF-8 with a byte order
+ * mark (RFC 8259, section 8.1).
+ */
 export function decodeUtf8(bytes: Buffer): string {
   let text: string;
   try {
@@ -22,7 +25,10 @@ export function decodeUtf8(bytes: Buffer): string {
   return text;
 }
 
-/** In the text that this gives, bytes that are not UTF-8 are half a surrogate pair, which UTF-8 itself cannot hold. */
+/**
+ * In the text that this gives, bytes that are not UTF-8 are half a surrogate pair, which UTF-8
+ * itself cannot hold.
+ */
 export function decodeMarkingFaults(bytes: Buffer): string {
   const pieces: string[] = [];
   let start = 0;

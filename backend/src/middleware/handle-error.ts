@@ -7,13 +7,17 @@ import type { Log } from '../interfaces/log';
 /** Refusals of a process or client that has too much open: nothing more is held open for them. */
 const TOO_MUCH: ReadonlySet<ErrorCode> = new Set(['overloaded', 'rate_limited', 'request_timeout']);
 
-/** The last middleware: answers every error as `application/problem+json` and logs what is ours to mend. */
+/**
+ * The last middleware: answers every error as `application/problem+json` and logs what is ours to
+ * mend.
+ */
 export function handleError(log: Log) {
   // Express knows an error handler by its four parameters.
   return (thrown: unknown, request: Request, response: Response, next: NextFunction): void => {
     const error = toAppError(thrown);
     const problem = toProblem(error, response.locals['requestId'] as string);
-    // Each refusal of an overloaded process would cost it a line more; that it is overloaded is said once, by who decides it.
+    // Each refusal of an overloaded process would cost it a line more; that it is overloaded is
+    // said once, by who decides it.
     if (problem.status >= 500 && error.code !== 'overloaded') {
       const level = problem.status === 500 ? 'error' : 'warn';
       log[level]({ requestId: problem.instance, code: error.code, err: thrown, path: request.path }, 'request.failed');

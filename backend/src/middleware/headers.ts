@@ -6,7 +6,10 @@ import { AppError } from '../errors';
 
 /** The headers that every request must hold to, and those that every answer carries. */
 
-/** Scripts, styles and connections of our own pages, and nothing else; no page may be framed, and none may send a form anywhere. */
+/**
+ * Scripts, styles and connections of our own pages, and nothing else; no page may be framed, and
+ * none may send a form anywhere.
+ */
 const CONTENT_SECURITY_POLICY = {
   useDefaults: false,
   directives: {
@@ -76,8 +79,9 @@ const RESPONSE_HEADERS = [
 ];
 
 /**
- * Lets the pages of these origins call (the CORS protocol of the Fetch standard), with a token but without cookies. Without origins
- * everything stays closed. A request of another origin, and an OPTIONS that is no preflight, go on as any other.
+ * Lets the pages of these origins call (the CORS protocol of the Fetch standard), with a token but
+ * without cookies. Without origins everything stays closed. A request of another origin, and an
+ * OPTIONS that is no preflight, go on as any other.
  */
 export function allowOrigins(origins: readonly string[]): RequestHandler {
   const allowed = new Set(origins);
@@ -100,17 +104,24 @@ export function allowOrigins(origins: readonly string[]): RequestHandler {
   };
 }
 
-/** Where two of these stand, we and a proxy before us could each believe another one. No two are equally long, which spares most headers the comparison. */
+/**
+ * Where two of these stand, we and a proxy before us could each believe another one. No two are
+ * equally long, which spares most headers the comparison.
+ */
 const ONCE_ONLY = ['host', 'authorization', 'content-type', 'content-length', 'idempotency-key', 'transfer-encoding'];
 const BY_LENGTH = new Map(ONCE_ONLY.map((name, index) => [name.length, { name, bit: 1 << index }]));
 
-/** A host and a port as RFC 3986 writes them, as far as the characters go; empty where the target has none (RFC 9110, section 7.2). */
+/**
+ * A host and a port as RFC 3986 writes them, as far as the characters go; empty where the target
+ * has none (RFC 9110, section 7.2).
+ */
 const HOST = /^[\w.~!$&'()*+,;=:%[\]-]*$/;
 
 /**
- * Refuses a request that names one of these headers twice (node keeps the first in silence, or joins them), one without a host or with
- * what is none (RFC 9112, section 3.2), one that expects what we do not know (RFC 9110, section 10.1.1), and other versions of HTTP,
- * which node would answer as if they were 1.1.
+ * Refuses a request that names one of these headers twice (node keeps the first in silence, or
+ * joins them), one without a host or with what is none (RFC 9112, section 3.2), one that expects
+ * what we do not know (RFC 9110, section 10.1.1), and other versions of HTTP, which node would
+ * answer as if they were 1.1.
  */
 export function refuseHeaders({ rawHeaders, headers, httpVersion }: Request, _response: Response, next: NextFunction) {
   if (httpVersion !== '1.1' && httpVersion !== '1.0') {
@@ -138,13 +149,16 @@ export function refuseHeaders({ rawHeaders, headers, httpVersion }: Request, _re
   next();
 }
 
-/** 2026-01-01: since when the older families are kept for their clients only (RFC 9745 wants epoch seconds). */
+/**
+ * 2026-01-01: since when the older families are kept for their clients only (RFC 9745 wants epoch
+ * seconds).
+ */
 const DEPRECATED_SINCE = '@1767225600';
 const ID_MAX = 128;
 
 /**
- * Says on each answer, refusals too, that the route is deprecated (RFC 9745) and what stands in its place (RFC 8288, RFC 5829), for the user
- * who was asked about.
+ * Says on each answer, refusals too, that the route is deprecated (RFC 9745) and what stands in its
+ * place (RFC 8288, RFC 5829), for the user who was asked about.
  */
 export function deprecated(successor: string): RequestHandler {
   return (request, response, next) => {

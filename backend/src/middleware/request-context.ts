@@ -4,7 +4,10 @@ import type { Runtime } from '../interfaces/runtime';
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]{1,128}$/;
 
-/** Gives each request an id: the caller's `X-Request-Id` where it is 1–128 printable ASCII characters, else a new one. Returned, logged and sent on. */
+/**
+ * Gives each request an id: the caller's `X-Request-Id` where it is 1–128 printable ASCII
+ * characters, else a new one. Returned, logged and sent on.
+ */
 export function requestContext(runtime: Runtime) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const given = request.headers['x-request-id'];
@@ -17,7 +20,10 @@ export function requestContext(runtime: Runtime) {
 
 export type Observe = (route: string, method: string, status: number, durationMs: number) => void;
 
-/** Tells how long each request of a route took, up to the last byte of its answer. Named by the route, of which there are few, not by the path. */
+/**
+ * Tells how long each request of a route took, up to the last byte of its answer. Named by the
+ * route, of which there are few, not by the path.
+ */
 export function measureRequest(route: string, runtime: Runtime, observe: Observe): RequestHandler {
   return (request, response, next) => {
     const startedAt = runtime.monotonic();

@@ -1,6 +1,9 @@
 import type { JsonSchema } from './route';
 
-/** The shapes of the answers. Closed: a field that stands here in none is a fault that the tests find. */
+/**
+ * The shapes of the answers. Closed: a field that stands here in none is a fault that the tests
+ * find.
+ */
 
 const text: JsonSchema = { type: 'string' };
 const integer: JsonSchema = { type: 'integer' };

@@ -1,6 +1,9 @@
 import type { JsonSchema } from './route';
 
-/** The reference page, made from the document once: plain HTML and one style sheet, no script, so that it works under any policy and on any screen. */
+/**
+ * The reference page, made from the document once: plain HTML and one style sheet, no script, so
+ * that it works under any policy and on any screen.
+ */
 
 interface Described {
   readonly summary: string;
@@ -56,7 +59,10 @@ td, th { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; 
 .scope { font-size: .85rem; opacity: .8; }
 `;
 
-/** The page for a document of openapi.ts. Its links are relative, so that they hold below any prefix. */
+/**
+ * The page for a document of openapi.ts. Its links are relative, so that they hold below any
+ * prefix.
+ */
 export function docsPage(document: JsonSchema): string {
   const { info, servers, tags, paths } = document as unknown as {
     servers?: readonly { url: string }[];

@@ -54,7 +54,9 @@ const REFUSED = {
   },
 } as const;
 
-/** Posting events and reading them back. Paths that are fixed stand before those with a parameter. */
+/**
+ * Posting events and reading them back. Paths that are fixed stand before those with a parameter.
+ */
 export const EVENT_ROUTES: readonly Route[] = [
   {
     method: 'post',

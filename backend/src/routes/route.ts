@@ -26,8 +26,9 @@ export interface Controllers {
 }
 
 /**
- * All that is known of a route, in one row: the app takes its path, access rule, body and handler from here, the OpenAPI document its words.
- * `scope: 'public'` is said aloud; a row without a scope stops the start.
+ * All that is known of a route, in one row: the app takes its path, access rule, body and handler
+ * from here, the OpenAPI document its words. `scope: 'public'` is said aloud; a row without a scope
+ * stops the start.
  */
 export interface Route {
   readonly method: 'get' | 'post';
@@ -53,7 +54,10 @@ export interface Answer {
   readonly example?: unknown;
 }
 
-/** What the description of the API says of a route beside the row itself: its words, its shapes, an example. */
+/**
+ * What the description of the API says of a route beside the row itself: its words, its shapes, an
+ * example.
+ */
 export interface Operation {
   readonly summary: string;
   readonly description?: string;

@@ -5,7 +5,10 @@ import { ExactNumber, NUMBER_MAX_LENGTH, RefusedJson, writeJson } from '../types
 import type { EventInput, EventQueryInput } from '../types/event';
 import { OPTIONS, text, toFieldErrors, validateQuery } from './validate';
 
-/** What may enter as an event, field by field. The exact reading of money and time follows in services/events. */
+/**
+ * What may enter as an event, field by field. The exact reading of money and time follows in
+ * services/events.
+ */
 
 const PROPERTIES_MAX_BYTES = 16 * 1024;
 const FIELDS_MAX = 32;
@@ -24,7 +27,10 @@ const SPELLINGS: ReadonlyMap<string, string> = new Map([
 
 const isExactNumber = (value: unknown): value is ExactNumber => value instanceof ExactNumber;
 
-/** The way to the first number in a JSON value that is longer than any sensible one; null when there is none. */
+/**
+ * The way to the first number in a JSON value that is longer than any sensible one; null when there
+ * is none.
+ */
 function findLongNumber(value: unknown): string[] | null {
   if (isExactNumber(value)) return value.text.length > NUMBER_MAX_LENGTH ? [] : null;
   if (typeof value !== 'object' || value === null) return null;
@@ -55,7 +61,10 @@ export const propertiesSchema = Joi.object()
   })
   .messages({ 'object.base': 'must be a JSON object', 'object.fault': '{#detail}' });
 
-/** `Joi.any()` where the exact reader of the service knows better than Joi what is right; the type alone is checked here. */
+/**
+ * `Joi.any()` where the exact reader of the service knows better than Joi what is right; the type
+ * alone is checked here.
+ */
 const numberLike = (allowString: boolean) =>
   Joi.any().custom((value: unknown, helpers) => {
     if (typeof value === 'number' || isExactNumber(value) || (allowString && typeof value === 'string')) return value;
@@ -117,8 +126,9 @@ const PLAIN: ReadonlyMap<string, Check> = new Map<string, Check>([
 ]);
 
 /**
- * Whether the schema surely finds nothing, told in a twentieth of its time (measured): most events are like that. False says nothing; then the
- * schema is asked, which alone knows the words for what is wrong.
+ * Whether the schema surely finds nothing, told in a twentieth of its time (measured): most events
+ * are like that. False says nothing; then the schema is asked, which alone knows the words for what
+ * is wrong.
  */
 export function isPlainlyValid(event: Record<string, unknown>): boolean {
   for (const key of Object.keys(event)) {
@@ -132,7 +142,10 @@ export function isPlainlyValid(event: Record<string, unknown>): boolean {
   );
 }
 
-/** Folds the camelCase spelling into the one that is stored; both spellings of one field are a fault. */
+/**
+ * Folds the camelCase spelling into the one that is stored; both spellings of one field are a
+ * fault.
+ */
 function foldSpellings(raw: Record<string, unknown>): { folded: Record<string, unknown>; errors: FieldError[] } {
   const errors: FieldError[] = [];
   if (!Object.keys(raw).some((key) => SPELLINGS.has(key))) return { folded: raw, errors };
@@ -159,7 +172,8 @@ export function readEvent(raw: unknown): EventInput {
       errors: [{ pointer: '', detail: 'must be a JSON object' }],
     });
   }
-  // Joi names every fault, so a hostile object of thousands of unknown fields is turned away before it is asked.
+  // Joi names every fault, so a hostile object of thousands of unknown fields is turned away before
+  // it is asked.
   if (Object.keys(raw).length > FIELDS_MAX) {
     throw new AppError('validation_failed', `An event has at most ${String(FIELDS_MAX)} fields.`, {
       errors: [{ pointer: '', detail: `must have at most ${String(FIELDS_MAX)} fields` }],
@@ -193,7 +207,10 @@ export const eventQuerySchema = Joi.object<EventQueryInput>({
   'string.max': 'must be at most {#limit} characters',
 });
 
-/** Reads the query of a list of events; throws `validation_failed` naming every fault by its parameter. */
+/**
+ * Reads the query of a list of events; throws `validation_failed` naming every fault by its
+ * parameter.
+ */
 export function readEventQuery(raw: object): EventQueryInput {
   return validateQuery(eventQuerySchema, raw, { detail: 'The query has faults; each is named in errors.' });
 }

@@ -54,7 +54,10 @@ export interface AddEventInput {
   readonly rest: ExactObject;
 }
 
-/** Older clients add fields of their own, so here, and only here, any other field is taken and forwarded. */
+/**
+ * Older clients add fields of their own, so here, and only here, any other field is taken and
+ * forwarded.
+ */
 export const addEventSchema = Joi.object({
   id: text(128),
   name: text(64).required(),

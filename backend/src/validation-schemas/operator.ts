@@ -107,7 +107,10 @@ export const eventDiscardSchema = Joi.object<EventDiscardInput>({
 export const pauseSchema = Joi.object<{ readonly reason: string }>({ reason });
 export const emptySchema = Joi.object<object>({});
 
-/** Reads a query, whose values are texts. Throws `validation_failed` naming every fault by its parameter. */
+/**
+ * Reads a query, whose values are texts. Throws `validation_failed` naming every fault by its
+ * parameter.
+ */
 export function readQuery<T>(schema: Joi.ObjectSchema<T>, raw: object): T {
   return validateQuery(schema, raw, { messages });
 }
@@ -117,7 +120,10 @@ export function readBody<T>(schema: Joi.ObjectSchema<T>, raw: unknown): T {
   return validate(schema, raw === undefined ? {} : raw, { messages });
 }
 
-/** Reads a body with a filter, which stands in `filter` or beside the rest. Throws `validation_failed`. */
+/**
+ * Reads a body with a filter, which stands in `filter` or beside the rest. Throws
+ * `validation_failed`.
+ */
 export function readFilterBody<T>(schema: Joi.ObjectSchema<T>, raw: unknown): T {
   return readBody(schema, unfolded(raw));
 }

@@ -1,7 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Client } from '../../types/auth';
 
-/** Stands in where a client has fewer than two secrets, so that every check costs the same. It is no text's SHA-256 that anyone knows. */
+/**
+ * Stands in where a client has fewer than two secrets, so that every check costs the same. It is no
+ * text's SHA-256 that anyone knows.
+ */
 const NO_DIGEST = Buffer.alloc(32);
 
 /** The clients that there are now. */
@@ -18,7 +21,9 @@ export class ClientRegistry {
     return this.currentGeneration;
   }
 
-  /** From now on there are these clients and no others; tokens of those that are gone are refused. */
+  /**
+   * From now on there are these clients and no others; tokens of those that are gone are refused.
+   */
   replace(clients: readonly Client[]): void {
     this.clients = new Map(clients.map((client) => [client.id, client]));
     this.currentGeneration += 1;
@@ -29,8 +34,9 @@ export class ClientRegistry {
   }
 
   /**
-   * The client, if it is one and one of the readings of what was sent is its secret; a public client needs none. Takes the same time
-   * whether or not there is such a client, whichever of its secrets was given, and however much of it was right.
+   * The client, if it is one and one of the readings of what was sent is its secret; a public
+   * client needs none. Takes the same time whether or not there is such a client, whichever of its
+   * secrets was given, and however much of it was right.
    */
   authenticate(id: string, readings: readonly string[]): Client | null {
     const client = this.clients.get(id);

@@ -35,12 +35,16 @@ export interface LegacyServiceParts {
 const CONFLICTS: readonly string[] = ['event_id_conflict', 'idempotency_key_reused'];
 
 /**
- * The writing side of the legacy API: events of any name for the external event API, and events that count for points and go nowhere.
+ * The writing side of the legacy API: events of any name for the external event API, and events
+ * that count for points and go nowhere.
  */
 export class LegacyService {
   constructor(private readonly parts: LegacyServiceParts) {}
 
-  /** Durable when it resolves. Throws `rate_limited` where the backlog is full, as this family's clients expect it. */
+  /**
+   * Durable when it resolves. Throws `rate_limited` where the backlog is full, as this family's
+   * clients expect it.
+   */
   async add(
     clientId: string,
     { id, name, userId, rest }: AddedEvent,
@@ -66,7 +70,8 @@ export class LegacyService {
     try {
       return await take(event).catch(async (error: unknown) => {
         if (!(error instanceof AppError) || !CONFLICTS.includes(error.code)) throw error;
-        // The time is ours, not the client's: a repeat says the same although it comes a second later.
+        // The time is ours, not the client's: a repeat says the same although it comes a second
+        // later.
         const { event: stored } = await this.parts.events.find(event);
         return take({ ...event, eventTimeSeconds: stored.eventTimeSeconds });
       });
@@ -76,7 +81,10 @@ export class LegacyService {
     }
   }
 
-  /** Its id follows from user, type and timestamp, so the store itself knows a repeat. Throws `validation_failed` or `duplicate_event`. */
+  /**
+   * Its id follows from user, type and timestamp, so the store itself knows a repeat. Throws
+   * `validation_failed` or `duplicate_event`.
+   */
   async track(clientId: string, { userId, eventType, timestamp }: TrackedEvent): Promise<string> {
     const eventName = this.nameOf(eventType, '/event_type');
     const event = {
