@@ -150,6 +150,11 @@ describe('routeRequests', () => {
     expect((await supertest(app).head('/events/7')).status).toBe(200);
   });
 
+  it.each(['%', 'a=%E0%A4%A', '__proto__=1'])('refuses the query %s, which no handler has asked for', async (query) => {
+    expect((await supertest(app).get(`/events/7?${query}`)).status).toBe(400);
+    expect((await supertest(app).get('/events/7?a=%20')).status).toBe(200);
+  });
+
   it('refuses a path and a method that there is not', async () => {
     expect((await supertest(app).get('/nothing')).body).toMatchObject({ code: 'not_found' });
     const { body } = await supertest(app).post('/events/7');

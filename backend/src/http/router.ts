@@ -49,6 +49,8 @@ export function routeRequests(rows: readonly RoutedPath[]): RequestHandler {
     if (found === null) throw new AppError('not_found', 'There is nothing at this path.');
     const { byMethod, refuse } = found.value;
     request.params = found.params;
+    // A query that cannot be read is refused on every path, also on those that have no use for it.
+    if (request.url.includes('?')) parseQuery(request.url.slice(request.url.indexOf('?') + 1));
     void (byMethod.get(request.method) ?? refuse)(request, response, next);
   };
 }
