@@ -2,12 +2,12 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Client } from '../../types/auth';
 
 /**
- * Stands in where a client has fewer than two secrets, so that every check costs the same. It is no
- * text's SHA-256 that anyone knows.
+ * Compared where a client has fewer than two secrets, so that every check costs the same. No known
+ * text has this SHA-256.
  */
 const NO_DIGEST = Buffer.alloc(32);
 
-/** The clients that there are now. */
+/** The present clients. */
 export class ClientRegistry {
   private clients: ReadonlyMap<string, Client> = new Map();
   private currentGeneration = 0;
@@ -16,14 +16,12 @@ export class ClientRegistry {
     this.replace(clients);
   }
 
-  /** Grows with each replacement: what was found under an older one may no longer hold. */
+  /** Grows with each replacement: a verdict of an older generation must be checked again. */
   get generation(): number {
     return this.currentGeneration;
   }
 
-  /**
-   * From now on there are these clients and no others; tokens of those that are gone are refused.
-   */
+  /** Replaces all clients; tokens of removed clients are refused from now on. */
   replace(clients: readonly Client[]): void {
     this.clients = new Map(clients.map((client) => [client.id, client]));
     this.currentGeneration += 1;

@@ -1,6 +1,5 @@
 /**
- * Reads what `POST /auth/token` is asked: the client credentials grant of RFC 6749, section 4.4,
- * and nothing else.
+ * Reads the form of `POST /auth/token`: only the client credentials grant of RFC 6749, section 4.4.
  */
 
 export type TokenErrorCode = 'invalid_request' | 'invalid_client' | 'unsupported_grant_type' | 'invalid_scope';
@@ -31,7 +30,7 @@ export interface TokenRequest extends ClientCredentials {
 
 /**
  * @param form the fields of the body, none repeated; unknown ones are ignored and empty ones count
- * as left out (section 3.2)
+ *   as left out (section 3.2)
  * @param rawHeaders names and values in turn, as they came
  * @throws TokenRequestError
  */

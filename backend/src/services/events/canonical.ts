@@ -75,8 +75,8 @@ function quoted(text: string): string {
 }
 
 /**
- * Whether nothing, or only an Object.prototype, stands behind the object; any realm's, since events
- * also come from worker threads.
+ * Whether the object's prototype is null or an Object.prototype, of any realm: events also come
+ * from worker threads.
  */
 function isPlainObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;

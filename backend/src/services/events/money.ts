@@ -16,9 +16,9 @@ const SIGNED_RANGE = 'must be from -1000000000 to 1000000000';
 const MAX_POINT = 10;
 
 /**
- * A value as hundredths of its currency's unit, whatever the currency: at most 1e9, exact decimal
- * arithmetic, half away from zero (1.005 is 101, -1.005 is -101). A JS number stands for the
- * decimal text that JS prints for it, an ExactNumber for the text it was written as. At least -1e9
+ * A value as hundredths of its currency's unit, for any currency: at most 1e9, exact decimal
+ * arithmetic, half away from zero (1.005 is 101, -1.005 is -101). A JS number is read as the
+ * decimal text that JS prints for it, an ExactNumber as the text it was written as. At least -1e9
  * where it may be negative, else 0; range is judged before rounding: -0.001 is negative,
  * 1000000000.001 too large. -0 is 0, however it is spelled. Never throws.
  */
