@@ -1,31 +1,21 @@
 import { createApp, type AppParts } from '../app';
 import type { Config } from '../config';
 import { AuthController } from '../controllers/auth-controller';
-import { DocsController } from '../controllers/docs-controller';
 import { EventController } from '../controllers/event-controller';
 import { EventReadController } from '../controllers/event-read-controller';
-import { KeysController } from '../controllers/keys-controller';
-import { MetricsController } from '../controllers/metrics-controller';
-import { NdjsonController } from '../controllers/ndjson-controller';
-import { OperationController } from '../controllers/operation-controller';
-import { PointsController } from '../controllers/points-controller';
-import { StreamController } from '../controllers/stream-controller';
-import { HttpServer } from '../http-server';
+import { NdjsonController, StreamController } from '../controllers/event-stream-controller';
+import { LegacyController } from '../controllers/legacy-controller';
+import { OperationsController } from '../controllers/operations-controller';
+import { UserController } from '../controllers/user-controller';
+import { HttpServer } from '../http/http-server';
 import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import { authenticate } from '../middleware/authenticate';
-import { toAppError, toProblem } from '../middleware/handle-error';
 import { limitRequests, type RequestLimiting } from '../middleware/limit-requests';
-import { openBody } from '../middleware/read-body';
-import { readLines } from '../middleware/read-lines';
-import { parseStrictJson } from '../middleware/strict-json';
-import { decodeUtf8 } from '../middleware/utf8';
-import { buildDocument } from '../openapi/document';
-import { DOCS_STYLE, docsPage } from '../openapi/docs-page';
-import type { JsonSchema } from '../openapi/operation';
-import type { Route } from '../route';
-import { routes, type Controllers } from '../routes';
+import { DOCS_STYLE, docsPage } from '../routes/docs-page';
+import { buildDocument, ROUTES } from '../routes/openapi';
+import type { Controllers, JsonSchema } from '../routes/route';
 import { addressGroup } from '../services/auth/address-group';
 import { AuthService } from '../services/auth/auth-service';
 import type { ClientRegistry } from '../services/auth/client-registry';
@@ -36,11 +26,8 @@ import type { Catalogue } from '../services/events/catalogue';
 import type { EventService } from '../services/events/event-service';
 import type { EventStream } from '../services/events/event-stream';
 import type { HealthService } from '../services/health-service';
+import { LegacyService } from '../services/legacy/legacy-service';
 import { PointsService } from '../services/points/points-service';
-import { readAuthInput } from '../validation-schemas/auth';
-import { readEvent } from '../validation-schemas/event';
-import { readEventQuery } from '../validation-schemas/event-query';
-import { createFamilies } from './compose-families';
 import type { Watch } from './compose-watch';
 import type { SettingsKeys } from './settings-keys';
 import type { Users } from './compose-users';
@@ -64,39 +51,12 @@ export interface HttpParts {
 
 /** The HTTP side: tokens, controllers, routes, and the server that listens. */
 export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpServer, 'start' | 'stop'> {
-  const { runtime, log, store, catalogue, clients, events, stream, users, health, operator, keys, watch } = parts;
+  const { runtime, log, clients, keys, watch } = parts;
   const tokens = new TokenService({ signer: keys.signer, clients, runtime });
   const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
-  const points = new PointsService(store, catalogue);
-  const problemOf = (error: unknown, requestId: string) => toProblem(toAppError(error), requestId);
-  const table: readonly Route[] = routes({
-    auth: new AuthController({ auth, readAuthInput }),
-    keys: new KeysController(() => keys.signer.publicKeys()),
-    events: new EventController({ events, runtime, readEvent, toProblem: problemOf }),
-    ndjson: new NdjsonController({
-      events,
-      runtime,
-      readLine: (bytes) => readEvent(parseStrictJson(decodeUtf8(bytes))),
-      openBody,
-      readLines,
-      toProblem: problemOf,
-    }),
-    reading: new EventReadController({ events, store, readQuery: readEventQuery }),
-    stream: new StreamController(stream, runtime),
-    points: new PointsController(points),
-    users: users.controller,
-    operation: new OperationController(health),
-    docs: new DocsController({
-      document: () => buildDocument(table, config.version, config.publicUrl),
-      page: (document) => docsPage(document as JsonSchema),
-      style: DOCS_STYLE,
-    }),
-    metrics: createMetricsController(parts),
-    ...operator,
-    ...createFamilies({ events, points, catalogue, runtime, directory: users.directory }),
-  });
   return createServers(config, parts, {
-    routes: table,
+    routes: ROUTES,
+    controllers: createControllers(config, parts, auth),
     authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
     limiting: createLimiting(config, runtime),
     publicUrl: config.publicUrl ?? '',
@@ -106,6 +66,36 @@ export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpSer
     runtime,
     log,
   });
+}
+
+function createControllers(config: Config, parts: HttpParts, auth: AuthService): Controllers {
+  const { runtime, store, catalogue, events, users, stream, health, keys, watch } = parts;
+  const points = new PointsService(store, catalogue);
+  const { batch, directory } = users;
+  const legacy = new LegacyService({ events, points, catalogue, runtime });
+  return {
+    ...parts.operator,
+    auth: new AuthController(auth),
+    events: new EventController({ events, runtime }),
+    legacy: new LegacyController({ legacy, directory }),
+    ndjson: new NdjsonController({ events, runtime }),
+    operations: new OperationsController({
+      health,
+      metrics: watch.metrics,
+      metricsMoment: () => ({
+        circuits: health.circuits(),
+        eventLoopDelaySeconds: watch.delay.p99Ms / 1000,
+        residentBytes: process.memoryUsage.rss(),
+      }),
+      publicKeys: () => keys.signer.publicKeys(),
+      document: () => buildDocument(config.version, config.publicUrl),
+      docsPage: (document) => docsPage(document as JsonSchema),
+      docsStyle: DOCS_STYLE,
+    }),
+    reading: new EventReadController(events),
+    stream: new StreamController(stream, runtime),
+    users: new UserController({ batch, directory, points }),
+  };
 }
 
 /** More open requests than this are more than the memory is for. */
@@ -122,14 +112,6 @@ function createLimiting({ rateLimitPerMinute: perMinute }: Config, runtime: Runt
   return limitRequests({ perMinute, limitOf: (key) => limits.of(key), addressGroup });
 }
 
-function createMetricsController({ watch, health }: HttpParts): MetricsController {
-  return new MetricsController(watch.metrics, () => ({
-    circuits: health.circuits(),
-    eventLoopDelaySeconds: watch.delay.p99Ms / 1000,
-    residentBytes: process.memoryUsage.rss(),
-  }));
-}
-
 /** The server of the API, and beside it the one that METRICS_PORT asks for; the process is watched for as long as they run. */
 function createServers(config: Config, parts: HttpParts, app: Omit<AppParts, 'isOverloaded'>) {
   const { runtime, keys, watch, drainMs: stopTimeoutMs, log } = parts;
@@ -138,9 +120,11 @@ function createServers(config: Config, parts: HttpParts, app: Omit<AppParts, 'is
   const common = { host, runtime, stopTimeoutMs, isBehindProxy: trustProxy !== false };
   const server: HttpServer = new HttpServer(createApp({ ...app, isOverloaded }), { ...common, port, tls: keys.tls });
   keys.onNewTls = (pair) => server.replaceTls(pair);
-  const { get } = createMetricsController(parts);
-  const open: Route = { method: 'get', path: '/metrics', scope: 'public', isProbe: true, handler: get };
-  const metricsApp = createApp({ ...app, routes: [open], corsOrigins: [], isOverloaded: () => false });
+  const open = ROUTES.filter(({ path }) => path === '/metrics').map((route) => ({
+    ...route,
+    scope: 'public' as const,
+  }));
+  const metricsApp = createApp({ ...app, routes: open, corsOrigins: [], isOverloaded: () => false });
   const metricsServer = new HttpServer(metricsApp, { ...common, port: metricsPort ?? 0, tls: null });
   return {
     start: async (): Promise<number> => {

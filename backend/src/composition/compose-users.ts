@@ -1,6 +1,5 @@
 /** The making of all that answers questions about users: one circuit, pool and retry budget per source, one cache for all. */
 import type { Config } from '../config';
-import { UserController } from '../controllers/user-controller';
 import { MemoryCache } from '../external-services/cache/memory-cache';
 import { createEventApi } from '../external-services/sources/event-api';
 import { SourceClient } from '../external-services/sources/source-client';
@@ -12,14 +11,12 @@ import type { Circuit, CircuitSnapshot } from '../services/resilience/circuit';
 import { BatchService } from '../services/users/batch-service';
 import { DirectoryService } from '../services/users/directory-service';
 import { ParallelRetryPolicy } from '../services/users/parallel-retry-policy';
-import { readBatchInfo, readSummaryQuery, readUserId } from '../validation-schemas/user';
 
 export interface Users {
   /** Null without USER_API_URL. */
   readonly batch: BatchService | null;
   /** Null without EVENT_API_URL. */
   readonly directory: DirectoryService | null;
-  readonly controller: UserController;
   /** The circuits of the read sources that are configured, by name. */
   circuits(): Record<string, CircuitSnapshot>;
   /** Ends what is being asked behind, closes sockets and drops the cache. For when no request is in flight any more. */
@@ -70,7 +67,6 @@ export function createUsers(
   return {
     batch,
     directory,
-    controller: new UserController({ batch, directory, readUserId, readBatchInfo, readSummaryQuery }),
     circuits: () => Object.fromEntries([...circuits].map(([name, circuit]) => [name, circuit.snapshot()])),
     stop: async () => {
       batch?.stop();
