@@ -79,7 +79,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   const { catalogue, clients, destinations, keys } = files;
 
   const store = await openStore(config, parts, runtime);
-  started.push(() => store.close());
+  started.push(() => store.upkeep.close());
 
   let reloading = Promise.resolve();
   started.push(() => reloading.then(() => destinations.close()));

@@ -148,7 +148,13 @@ export class DeliveryLane implements Startable {
       const { name } = destination;
       const replayLimit = this.replayRoom();
       const now = runtime.now();
-      const result = await store.claimDue({ destination: name, limit, replayLimit, now, leaseMs: settings.leaseMs });
+      const result = await store.deliveries.claimDue({
+        destination: name,
+        limit,
+        replayLimit,
+        now,
+        leaseMs: settings.leaseMs,
+      });
       for (const { eventId, clientId } of result.buried) this.publishDead(eventId, clientId, 'attempts_exhausted');
       return result;
     } catch (error) {

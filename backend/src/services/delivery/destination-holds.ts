@@ -79,7 +79,7 @@ export class DestinationHolds implements Startable {
 
   /** Adds a time in which the destination was held without a stored hold. Rejects with StoreUnavailableError, and then changed nothing. */
   async addHeld(destination: string, ms: number): Promise<void> {
-    await this.parts.store.addHeld(destination, ms);
+    await this.parts.store.operator.addHeld(destination, ms);
     this.noteHeld({ ...this.heldTimeOf(destination), heldMs: this.heldTimeOf(destination).heldMs + ms });
   }
 
@@ -93,7 +93,7 @@ export class DestinationHolds implements Startable {
   /** Ends a pause and a 410's hold. Rejects with StoreUnavailableError, and then changed nothing. */
   async resume(destination: string, actor: string): Promise<void> {
     const action = { at: this.parts.runtime.now(), actor, action: 'resume', detail: destination };
-    await this.parts.store.setHold(destination, null, action);
+    await this.parts.store.operator.setHold(destination, null, action);
     this.noteHold(destination, null, action.at);
     this.held.delete(destination);
     this.unsaved.delete(destination);
@@ -110,7 +110,10 @@ export class DestinationHolds implements Startable {
 
   private async read(): Promise<void> {
     const before = this.changes;
-    const [holds, heldTimes] = await Promise.all([this.parts.store.holds(), this.parts.store.heldMs()]);
+    const [holds, heldTimes] = await Promise.all([
+      this.parts.store.operator.holds(),
+      this.parts.store.operator.heldMs(),
+    ]);
     if (before !== this.changes) return;
     this.heldTimes = new Map(heldTimes.map((heldTime) => [heldTime.destination, heldTime]));
     this.apply(holds);
@@ -129,7 +132,7 @@ export class DestinationHolds implements Startable {
   private async save(hold: Hold, detail: string): Promise<void> {
     const { destination, kind, actor } = hold;
     const action = kind === 'operator' ? 'pause' : 'hold';
-    await this.parts.store.setHold(destination, hold, {
+    await this.parts.store.operator.setHold(destination, hold, {
       at: hold.since,
       actor,
       action,

@@ -16,7 +16,7 @@ export class PointsService {
 
   /** A user that nothing is known of has none. A name that has left the catalogue counts 0. */
   async pointsOf(userId: string): Promise<UserPoints> {
-    const counts = await this.store.points(userId);
+    const counts = await this.store.events.points(userId);
     const events = counts
       .map(({ eventName: name, count }) => ({ name, count, points: count * (this.catalogue.find(name)?.points ?? 0) }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
