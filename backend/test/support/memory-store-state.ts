@@ -179,7 +179,7 @@ function addPoints(state: MemoryStoreState, event: AcceptedEvent, count: number,
   state.points.set(key, { ...known, count: known.count + count, pruned: known.pruned + pruned });
 }
 
-/** Whoever held it never said how its attempt ended. */
+/** The process that held the delivery never said how its attempt ended. */
 export function withLostAttempt(delivery: StoredDelivery): Partial<StoredDelivery> {
   const startedAt = delivery.claimedAt ?? 0;
   const record: AttemptRecord = {

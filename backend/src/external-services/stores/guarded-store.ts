@@ -32,7 +32,7 @@ export function guardAgainstFailedFsync(store: EventStore, onFatal: (error: Erro
   });
 }
 
-/** For this long a failed `accept` counts for more than a probe that is committed: as long as a refused client is asked to wait. */
+/** How long a failed `accept` outweighs a committed probe: as long as a refused client is asked to wait. */
 const DISTRUST_MS = 5_000;
 
 /**
