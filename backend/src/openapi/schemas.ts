@@ -65,6 +65,7 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   OAuthError: record({ error: text, error_description: text }, ['error_description']),
   Token: record({ access_token: text, token_type: { const: 'Bearer' }, expires_in: integer, scope: text }),
   JsonWebKeySet: { type: 'object' },
+  Root: record({ name: text, version: text, links: mapOf(text) }),
   Health: record({
     status: { const: 'ok' },
     timestamp: time,

@@ -3,6 +3,7 @@ import Joi from 'joi';
 import type { DeliveryFilterInput } from '../types/delivery';
 
 import { AppError, type FieldError } from '../errors';
+import { validate, validateQuery } from './validate';
 
 /** What operators may ask for. Times are read by the controller. */
 
@@ -109,12 +110,12 @@ export const emptySchema = Joi.object<object>({});
 
 /** Reads a query, whose values are texts. Throws `validation_failed` naming every fault by its parameter. */
 export function readQuery<T>(schema: Joi.ObjectSchema<T>, raw: object): T {
-  return read(schema, { ...raw }, true);
+  return validateQuery(schema, raw, { messages });
 }
 
 /** Reads a body; none at all is an empty one. Throws `validation_failed`. */
 export function readBody<T>(schema: Joi.ObjectSchema<T>, raw: unknown): T {
-  return read(schema, raw === undefined ? {} : raw, false);
+  return validate(schema, raw === undefined ? {} : raw, { messages });
 }
 
 /** Reads a body with a filter, which stands in `filter` or beside the rest. Throws `validation_failed`. */
@@ -133,19 +134,6 @@ function unfolded(raw: unknown): unknown {
   return { ...outer, ...inner };
 }
 
-function read<T>(schema: Joi.ObjectSchema<T>, raw: unknown, convert: boolean): T {
-  const result = schema.validate(raw, {
-    abortEarly: false,
-    convert,
-    messages,
-    errors: { label: false, wrap: { label: false } },
-  });
-  if (result.error === undefined) return result.value;
-  throw refusal(result.error.details.map(({ path, message }) => ({ pointer: `/${path.join('/')}`, detail: message })));
-}
-
 function refusal(errors: FieldError[]): AppError {
-  return new AppError('validation_failed', 'The request has faults; each is named in errors.', {
-    errors: errors.slice(0, 50),
-  });
+  return new AppError('validation_failed', 'The request has faults; each is named in errors.', { errors });
 }

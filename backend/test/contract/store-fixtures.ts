@@ -44,7 +44,7 @@ export function makeEvent({ to = ['ads'], dueAt = 0, content = 'same', ...fields
     currency: 'EUR',
     campaignId: 'spring',
     clickId: null,
-    properties: { size: 'L', nested: { list: [1, null, true] } },
+    properties: '{"size":"L","nested":{"list":[1,null,true,1E5]}}',
     deliverAt: null,
     acceptedAt: 1_700_000_000_500,
     ...fields,

@@ -6,13 +6,16 @@ import type { FailureLimiter } from './failure-limiter';
 import { isScope } from './token-claims';
 import type { IssuedToken, TokenService } from './token-service';
 
-/** Longer than any id that a client can have; what was sent is cut here before it is counted and logged. */
+/**
+ * Longer than any client id. A longer text is cut to this length before it is counted and logged.
+ */
 const CLIENT_ID_MAX = 64;
 
 export interface GrantRequest {
   readonly clientId: string;
-  readonly clientSecret: string | undefined;
-  /** Where it comes from. */
+  /** The secret in each reading of what was sent; none where none was. */
+  readonly secrets: readonly string[];
+  /** The address that it comes from. */
   readonly address: string;
   /** Scopes separated by spaces (RFC 6749, section 3.3); undefined: all that the client has. */
   readonly scope?: string | undefined;
@@ -20,11 +23,11 @@ export interface GrantRequest {
 
 export type Grant =
   | { readonly kind: 'granted'; readonly issued: IssuedToken }
-  /** Unknown client or wrong secret: which of the two is not said. */
+  /** Unknown client or wrong secret; the answer does not say which. */
   | { readonly kind: 'refused' }
-  /** Too many failures; nothing was tried. */
+  /** Too many failures; the secret was not checked. */
   | { readonly kind: 'limited'; readonly retryAfterSeconds: number }
-  /** It asked for a scope that there is not or that it may not have. */
+  /** It asked for a scope that is unknown or not the client's. */
   | { readonly kind: 'scope_refused'; readonly available: readonly Scope[] };
 
 export interface AuthServiceParts {
@@ -38,13 +41,13 @@ export interface AuthServiceParts {
 export class AuthService {
   constructor(private readonly parts: AuthServiceParts) {}
 
-  grant({ clientId, clientSecret, scope, ...request }: GrantRequest): Grant {
+  grant({ clientId, secrets, scope, ...request }: GrantRequest): Grant {
     const { clients, tokens, failures, log } = this.parts;
     const address = addressGroup(request.address);
     const countedId = clientId.slice(0, CLIENT_ID_MAX);
     const retryAfterSeconds = failures.retryAfterSeconds(countedId, address);
     if (retryAfterSeconds !== null) return { kind: 'limited', retryAfterSeconds };
-    const client = clients.authenticate(clientId, clientSecret);
+    const client = clients.authenticate(clientId, secrets);
     if (client === null) {
       failures.record(countedId, address);
       log.warn({ clientId: countedId, address }, 'auth.refused');
@@ -57,7 +60,9 @@ export class AuthService {
   }
 }
 
-/** The scopes that the text asks for, in the client's order; null when it asks for one that the client has not. */
+/**
+ * The scopes that the text asks for, in the client's order; null when the client lacks one of them.
+ */
 function narrowedScopes(client: Client, text: string): readonly Scope[] | null {
   const asked = new Set(text.split(' '));
   const isAllowed = [...asked].every((scope) => isScope(scope) && client.scopes.includes(scope));

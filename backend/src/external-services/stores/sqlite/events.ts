@@ -140,7 +140,7 @@ export class SqliteEvents implements EventsStore {
       event.currency,
       event.campaignId,
       event.clickId,
-      event.properties === null ? null : JSON.stringify(event.properties),
+      event.properties,
       event.deliverAt,
       event.acceptedAt,
       deliveries.length,

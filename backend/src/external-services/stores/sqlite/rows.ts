@@ -5,7 +5,7 @@ import type {
   OutcomeKind,
   PossibleDuplicateReason,
 } from '../../../types/delivery';
-import type { AcceptedEvent, DeliveryStatus, JsonObject } from '../../../types/event';
+import type { AcceptedEvent, DeliveryStatus } from '../../../types/event';
 import { MAX_DELIVERIES_PER_EVENT } from '../rules';
 
 /** Rows as SQLite gives them, and how they become what the port speaks of. */
@@ -87,7 +87,7 @@ export function toAcceptedEvent(row: EventRow): AcceptedEvent {
     currency: row.currency,
     campaignId: row.campaign_id,
     clickId: row.click_id,
-    properties: row.properties === null ? null : (JSON.parse(row.properties) as JsonObject),
+    properties: row.properties,
     deliverAt: row.deliver_at,
     acceptedAt: row.accepted_at,
   };
