@@ -1,10 +1,8 @@
 import { join } from 'node:path';
 
-import { openDatabase } from '../backend/src/external-services/sqlite/sqlite-driver';
-import {
-  openSqliteEventStore,
-  type SqliteEventStore,
-} from '../backend/src/external-services/sqlite/sqlite-event-store';
+import { openDatabase } from '../backend/src/external-services/stores/sqlite/driver';
+import { openSqliteEventStore } from '../backend/src/external-services/stores/sqlite/sqlite-event-store';
+import type { EventStore } from '../backend/src/interfaces/event-store';
 import { systemRuntime } from '../backend/src/external-services/system-runtime';
 
 const ignore = (): void => undefined;
@@ -47,7 +45,7 @@ const INSERT_DELIVERIES = `
   FROM standing`;
 
 export interface QueryStore {
-  readonly store: SqliteEventStore;
+  readonly store: EventStore;
   /** A day in its middle, in seconds. */
   readonly day: { readonly fromSeconds: number; readonly toSeconds: number };
 }
@@ -58,7 +56,7 @@ export interface QueryStore {
  */
 export async function makeQueryStore(folder: string, events: number): Promise<QueryStore> {
   const options = { path: join(folder, `${String(events)}.db`), log: quiet, runtime: systemRuntime };
-  await (await openSqliteEventStore(options)).close();
+  await (await openSqliteEventStore(options)).upkeep.close();
   const firstSeconds = Math.floor(Date.now() / 1000) - HOURS * 3600;
   fill(options.path, events, firstSeconds);
   const fromSeconds = firstSeconds + (HOURS / 2) * 3600;

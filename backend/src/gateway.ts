@@ -83,7 +83,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   files.warnWithoutDestination(log);
 
   const store = await openStore(config, parts, runtime);
-  started.push(() => store.close());
+  started.push(() => store.upkeep.close());
 
   let reloading = Promise.resolve();
   started.push(() => reloading.then(() => destinations.close()));

@@ -6,7 +6,7 @@ import { environmentLookup } from './config';
 import { SETTING_GROUPS } from './config-table';
 import { eventJson } from './controllers/event-json';
 import { LineFile } from './external-services/files/line-file';
-import { openSqliteStoreArchive } from './external-services/sqlite/sqlite-store-archive';
+import { openStoreArchive } from './external-services/stores/open-store';
 import { systemRuntime } from './external-services/system-runtime';
 import type { StoreArchive } from './interfaces/store-archive';
 import { createLogger } from './logger';
@@ -171,7 +171,7 @@ async function main(): Promise<number> {
   }
   const path = storePath(command.store);
   if (command.file === path) throw new UsageError('FILE is the store itself');
-  const archive = openSqliteStoreArchive({ path, log: createLogger('silent'), runtime: systemRuntime });
+  const archive = openStoreArchive({ path }, createLogger('silent'), systemRuntime);
   try {
     return (await VERBS[command.verb]?.(archive, command)) ?? 2;
   } finally {

@@ -4,7 +4,7 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { openSqliteEventStore } from '../../backend/src/external-services/sqlite/sqlite-event-store';
+import { openSqliteEventStore } from '../../backend/src/external-services/stores/sqlite/sqlite-event-store';
 import { systemRuntime } from '../../backend/src/external-services/system-runtime';
 import { type BenchServer, peakMegabytes, startServer } from '../processes';
 
@@ -137,12 +137,12 @@ async function checkPoints(path: string): Promise<void> {
   const store = await openSqliteEventStore({ path, log: quiet, runtime: systemRuntime });
   try {
     for (let user = 0; user < USERS; user += 1) {
-      const [points] = await store.points(`user-${String(user)}`);
+      const [points] = await store.events.points(`user-${String(user)}`);
       if (points?.count !== EVENTS / USERS) {
         throw new Error(`user-${String(user)} has ${String(points?.count)} events of ${String(EVENTS / USERS)}`);
       }
     }
   } finally {
-    await store.close();
+    await store.upkeep.close();
   }
 }

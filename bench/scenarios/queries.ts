@@ -54,8 +54,8 @@ export async function queriesScenario(): Promise<void> {
     for (const [name, filterOf] of Object.entries(FILTERS)) {
       for (const pagesIn of [0, PAGES_IN]) await compare(name, filterOf, pagesIn, small, large);
     }
-    await small.store.close();
-    await large.store.close();
+    await small.store.upkeep.close();
+    await large.store.upkeep.close();
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -76,7 +76,7 @@ async function compare(
       const into = times[index];
       if (query === undefined || into === undefined) continue;
       const startedAt = performance.now();
-      const page = await store.list(query);
+      const page = await store.events.list(query);
       into.milliseconds.push(performance.now() - startedAt);
       into.rows = page.data.length;
     }
@@ -98,7 +98,7 @@ async function compare(
 async function pageQuery({ store }: QueryStore, filter: Filter, pagesIn: number): Promise<EventQuery> {
   let query: EventQuery = { clientId: null, limit: LIMIT, ...filter };
   for (let page = 0; page < pagesIn; page += 1) {
-    const { nextCursor } = await store.list(query);
+    const { nextCursor } = await store.events.list(query);
     if (nextCursor === null)
       throw new Error(`the list ends before page ${String(pagesIn + 1)}: ${JSON.stringify(filter)}`);
     query = { ...query, cursor: nextCursor };

@@ -1,9 +1,5 @@
-import { join } from 'node:path';
-
 import type { Config } from '../config';
-import { distrustProbeAfterFailure } from '../external-services/distrust-probe';
-import { guardAgainstFailedFsync } from '../external-services/fsync-guard';
-import { openThreadedEventStore } from '../external-services/sqlite/threaded-event-store';
+import { openEventStore } from '../external-services/stores/open-store';
 import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
@@ -17,12 +13,10 @@ export interface StoreParts {
 }
 
 /** Opens the store that the settings name; a failed fsync ends the process. */
-export async function openStore(config: Config, parts: StoreParts, runtime: Runtime): Promise<EventStore> {
+export function openStore(config: Config, parts: StoreParts, runtime: Runtime): Promise<EventStore> {
   const { log, onFatal, openStore: open } = parts;
-  const migrationsDir = join(config.migrationsFolder, 'sqlite');
-  const openNamed = () => openThreadedEventStore({ path: config.store.path, migrationsDir, log });
-  const store = await (open ?? openNamed)();
-  return distrustProbeAfterFailure(guardAgainstFailedFsync(store, onFatal), runtime);
+  const { store: location, migrationsFolder } = config;
+  return openEventStore({ location, migrationsFolder, log, runtime, onFatal, ...(open && { open }) });
 }
 
 /** What keeps the store from growing for ever. */

@@ -24,7 +24,7 @@ export interface NewEvent {
   readonly requestId: string | null;
 }
 
-export interface DeliveryStanding {
+export interface DeliveryReceipt {
   readonly destination: string;
   readonly status: DeliveryStatus;
 }
@@ -37,9 +37,9 @@ export interface AcceptLimits {
 }
 
 export type AcceptResult =
-  | { readonly kind: 'inserted'; readonly status: EventStatus; readonly deliveries: readonly DeliveryStanding[] }
+  | { readonly kind: 'inserted'; readonly status: EventStatus; readonly deliveries: readonly DeliveryReceipt[] }
   /** The same id and the same content is stored already, here with its present standing. */
-  | { readonly kind: 'duplicate'; readonly status: EventStatus; readonly deliveries: readonly DeliveryStanding[] }
+  | { readonly kind: 'duplicate'; readonly status: EventStatus; readonly deliveries: readonly DeliveryReceipt[] }
   /** The same id is stored with other content. */
   | { readonly kind: 'conflict'; readonly stored: AcceptedEvent }
   /** There would be more open deliveries (pending or delivering) than the backlog limit; nothing of this event is stored. */
@@ -155,14 +155,14 @@ export interface PruneCommand {
 }
 
 /** What upkeep remembers of the wall clock, so that a process that starts can tell whether it moved while none ran. */
-export interface ClockMark {
+export interface Heartbeat {
   /** The wall clock when upkeep last looked. */
   readonly seenAt: number;
   /** For how long gateways have run since the clock last moved by more than a day. */
   readonly steadyMs: number;
 }
 
-/** A fault found by `verify`. */
+/** A fault found by `verify` of the archive. */
 export interface StoreFault {
   readonly kind: 'checksum' | 'state' | 'points' | 'tally' | 'engine';
   readonly detail: string;
@@ -181,15 +181,8 @@ export class StoreUnavailableError extends Error {
   }
 }
 
-/**
- * Events, idempotency, deliveries, dead letters and points, in one place and one commit.
- *
- * Every verb that changes something is one transaction, durable (fsynced) when its promise resolves; when it rejects, with
- * StoreUnavailableError, none of it is visible, except that a commit whose end was not seen may have happened: the same call
- * repeated is then answered as a success. Time is an argument, but for `commitBy`, which is held against the clock once nobody else can write.
- * Results stand in the order of the arguments.
- */
-export interface EventStore {
+/** Accepting events, and reading them with all that hangs on them. */
+export interface EventsStore {
   /**
    * Commits any number of events with their idempotency record, deliveries and points in one transaction. The unique
    * constraint on (client, event id) decides what is new; two equal ids in one call are one event and a duplicate.
@@ -197,6 +190,18 @@ export interface EventStore {
    * two deliveries for one destination or over 100 of them throw and refuse the whole call: validation keeps them out.
    */
   accept(events: readonly NewEvent[], limits: AcceptLimits): Promise<AcceptResult[]>;
+  /** Where several clients have the id and none is named: the event that was accepted first. */
+  find(key: EventKey): Promise<EventView | null>;
+  /** Newest accepted first. */
+  list(query: EventQuery): Promise<Page<EventView>>;
+  /** Every recorded attempt of the event's deliveries, oldest first; null when there is no such event. */
+  attempts(key: EventKey): Promise<AttemptView[] | null>;
+  /** What this user has done, by event name. Cost is in the number of names, not of events. */
+  points(userId: string): Promise<PointsCount[]>;
+}
+
+/** Taking what is due, recording how it ended, and what there is. */
+export interface DeliveriesStore {
   /**
    * Takes up to `limit` due deliveries of one destination: status `delivering`, due at `now + leaseMs`, attempt number + 1.
    * One whose lease ran out is taken the same way, and its lost attempt is recorded (`lease_expired`). One whose attempt limit is used up is buried.
@@ -204,14 +209,15 @@ export interface EventStore {
   claimDue(request: ClaimRequest): Promise<ClaimResult>;
   /** Records attempts and moves their deliveries on, all in one transaction, each only past its fence. */
   settle(settlements: readonly Settlement[]): Promise<SettleResult[]>;
-  /** Where several clients have the id and none is named: the event that was accepted first. */
-  find(key: EventKey): Promise<EventView | null>;
-  /** Newest accepted first. */
-  list(query: EventQuery): Promise<Page<EventView>>;
   /** Newest created first. */
-  listDeliveries(query: DeliveryQuery): Promise<Page<DeliveryView>>;
-  /** Every recorded attempt of the event's deliveries, oldest first; null when there is no such event. */
-  attempts(key: EventKey): Promise<AttemptView[] | null>;
+  list(query: DeliveryQuery): Promise<Page<DeliveryView>>;
+  countByStatus(): Promise<StatusCount[]>;
+  /** By destination and reason; counted with each attempt that is recorded so, and kept when its event goes. */
+  possibleDuplicates(): Promise<PossibleDuplicateCount[]>;
+}
+
+/** What operators do and see. */
+export interface OperatorStore {
   /**
    * Back to pending, due at once, with a raised attempt limit and a new retry period; numbers go on. Recorded as the
    * actor's action when any moved. Returns how many moved.
@@ -222,11 +228,6 @@ export interface EventStore {
    * the actor's action when any moved. Returns how many moved.
    */
   discard(command: DiscardCommand): Promise<number>;
-  /** What this user has done, by event name. Cost is in the number of names, not of events. */
-  points(userId: string): Promise<PointsCount[]>;
-  countByStatus(): Promise<StatusCount[]>;
-  /** By destination and reason; counted with each attempt that is recorded so, and kept when its event goes. */
-  possibleDuplicates(): Promise<PossibleDuplicateCount[]>;
   holds(): Promise<Hold[]>;
   /**
    * Sets the destination's hold, or clears it with null; recorded as the actor's action. The time of the hold that this ends
@@ -240,17 +241,37 @@ export interface EventStore {
   /** Newest first. The oldest make room: a store keeps the last 100 000. */
   actions(limit: number): Promise<OperatorAction[]>;
   recordAction(action: OperatorAction): Promise<void>;
+}
+
+/** What keeps the store fit. */
+export interface UpkeepStore {
   /**
    * Returns how many events went. Their points stay counted. A call may pass over a bounded number of old events that must stay
    * and go on from there in the next; 0 does not promise that nothing is left.
    */
   prune(command: PruneCommand): Promise<number>;
-  /** What `markClock` wrote last; where it never could, the acceptance of the oldest event there is; null for a store without events. */
-  clockMark(): Promise<ClockMark | null>;
-  markClock(mark: ClockMark): Promise<void>;
-  /** Reads everything and checks it: checksums, states, points and counts against the rows. Yields each fault. */
-  verify(onProgress?: (checkedEvents: number) => void): AsyncIterable<StoreFault>;
+  /**
+   * What `recordHeartbeat` wrote last; where it never could, the acceptance of the oldest event there is; null for a store
+   * without events.
+   */
+  heartbeat(): Promise<Heartbeat | null>;
+  recordHeartbeat(heartbeat: Heartbeat): Promise<void>;
   /** Commits a probe; rejects while the store cannot. */
   check(): Promise<void>;
   close(): Promise<void>;
+}
+
+/**
+ * Events, idempotency, deliveries, dead letters and points, in one place and one commit.
+ *
+ * Every verb that changes something is one transaction, durable (fsynced) when its promise resolves; when it rejects, with
+ * StoreUnavailableError, none of it is visible, except that a commit whose end was not seen may have happened: the same call
+ * repeated is then answered as a success. Time is an argument, but for `commitBy`, which is held against the clock once nobody else can write.
+ * Results stand in the order of the arguments.
+ */
+export interface EventStore {
+  readonly events: EventsStore;
+  readonly deliveries: DeliveriesStore;
+  readonly operator: OperatorStore;
+  readonly upkeep: UpkeepStore;
 }

@@ -80,7 +80,7 @@ export class HealthService {
   private checkStore(): Promise<PartReadiness> {
     const now = this.parts.runtime.monotonic();
     if (this.lastCheck === null || now - this.lastCheck.at >= CHECK_EVERY_MS) {
-      const result = this.parts.store.check().then(
+      const result = this.parts.store.upkeep.check().then(
         (): PartReadiness => ({ status: 'ready' }),
         (): PartReadiness => ({ status: 'not_ready', detail: 'the store cannot commit' }),
       );

@@ -4,7 +4,7 @@ import supertest from 'supertest';
 
 import { createApp } from '../../src/app';
 import type { Controllers, Route } from '../../src/routes/route';
-import { MemoryEventStore } from '../../src/external-services/memory-event-store';
+import { MemoryEventStore } from '../support/memory-event-store';
 import { TestGateway } from '../support/test-gateway';
 
 let gateway: TestGateway;
@@ -136,7 +136,7 @@ describe('requests', () => {
 
   test('readiness tells of a clock in doubt, and stays', async () => {
     const store = new MemoryEventStore();
-    await store.markClock({ seenAt: Date.now() - 3 * 86_400_000, steadyMs: 86_400_000 });
+    await store.upkeep.recordHeartbeat({ seenAt: Date.now() - 3 * 86_400_000, steadyMs: 86_400_000 });
     const doubting = await new TestGateway({}, { openStore: async () => store }).start();
     const ready = await supertest(doubting.url).get('/ready');
     await doubting.dispose();

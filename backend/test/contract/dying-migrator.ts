@@ -1,5 +1,5 @@
-import { openConnection } from '../../src/external-services/sqlite/sqlite-connection';
-import { migrate } from '../../src/external-services/sqlite/sqlite-migrations';
+import { openConnection } from '../../src/external-services/stores/sqlite/connection';
+import { migrate } from '../../src/external-services/stores/sqlite/migrations';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { silentLog } from './sqlite-files';
 

@@ -20,7 +20,7 @@ export function describeEventStoreContract(name: string, open: OpenStore): void 
     afterEach(async () => {
       for (const store of opened.splice(0)) {
         await expectNoFaults(store);
-        await store.close();
+        await store.upkeep.close();
       }
     });
 
@@ -52,12 +52,12 @@ export function describeEventStoreLists(name: string, open: OpenStore): void {
 /** The counts are those of the rows, whatever the test did. */
 export async function expectNoFaults(store: EventStore): Promise<void> {
   expect(await faultsOf(store)).toEqual([]);
-  const rows = await allPages((cursor) => store.listDeliveries({ limit: 200, ...(cursor && { cursor }) }), 200);
+  const rows = await allPages((cursor) => store.deliveries.list({ limit: 200, ...(cursor && { cursor }) }), 200);
   const counts = new Map<string, number>();
   for (const { destination, status } of rows) {
     counts.set(`${destination} ${status}`, (counts.get(`${destination} ${status}`) ?? 0) + 1);
   }
-  const noted = (await store.countByStatus()).map(({ destination, status, count }) => [
+  const noted = (await store.deliveries.countByStatus()).map(({ destination, status, count }) => [
     `${destination} ${status}`,
     count,
   ]);

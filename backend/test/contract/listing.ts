@@ -27,63 +27,63 @@ const ACCEPTED_AT = [0, 3_599_999, 3_600_000, 7_200_000, 1_700_000_000_000];
 export function describeListing(open: OpenStore): void {
   it('shows the newest accepted first, whatever the times in the events say', async () => {
     const store = await open();
-    await store.accept(
+    await store.events.accept(
       makeEvents(5, (number) => ({ eventTimeSeconds: 50 - number * 10, acceptedAt: 100 - number })),
       ROOMY,
     );
-    const { data, nextCursor } = await store.list({ clientId: null, limit: 10 });
+    const { data, nextCursor } = await store.events.list({ clientId: null, limit: 10 });
     expect(data.map(({ event }) => event.eventId)).toEqual([5, 4, 3, 2, 1].map(uuid));
     expect(nextCursor).toBeNull();
-    const deliveries = await store.listDeliveries({ limit: 10 });
+    const deliveries = await store.deliveries.list({ limit: 10 });
     expect(deliveries.data.map(({ eventId }) => eventId)).toEqual([5, 4, 3, 2, 1].map(uuid));
   });
 
   it('shows an event in a list as it shows it alone', async () => {
     const store = await open();
-    await store.accept([makeEvent({ to: ['ads', 'crm'] })], ROOMY);
-    await store.settle((await claim(store)).claimed.map((one) => delivered(one)));
-    const view = await store.find({ eventId: uuid(1), clientId: 'client-a' });
-    expect((await store.list({ clientId: 'client-a', limit: 1 })).data).toEqual([view]);
-    expect((await store.listDeliveries({ limit: 5 })).data).toEqual(view?.deliveries.toReversed());
+    await store.events.accept([makeEvent({ to: ['ads', 'crm'] })], ROOMY);
+    await store.deliveries.settle((await claim(store)).claimed.map((one) => delivered(one)));
+    const view = await store.events.find({ eventId: uuid(1), clientId: 'client-a' });
+    expect((await store.events.list({ clientId: 'client-a', limit: 1 })).data).toEqual([view]);
+    expect((await store.deliveries.list({ limit: 5 })).data).toEqual(view?.deliveries.toReversed());
   });
 
   it('ends on the last page, also when that is full', async () => {
     const store = await open();
-    await store.accept(makeEvents(4), ROOMY);
-    const first = await store.list({ clientId: null, limit: 2 });
-    const second = await store.list({ clientId: null, limit: 2, cursor: first.nextCursor ?? '' });
+    await store.events.accept(makeEvents(4), ROOMY);
+    const first = await store.events.list({ clientId: null, limit: 2 });
+    const second = await store.events.list({ clientId: null, limit: 2, cursor: first.nextCursor ?? '' });
     expect([first, second].map(({ data }) => data.map(({ event }) => event.eventId))).toEqual([
       [uuid(4), uuid(3)],
       [uuid(2), uuid(1)],
     ]);
     expect(second.nextCursor).toBeNull();
-    expect(await store.list({ clientId: 'nobody', limit: 2 })).toEqual({ data: [], nextCursor: null });
+    expect(await store.events.list({ clientId: 'nobody', limit: 2 })).toEqual({ data: [], nextCursor: null });
   });
 
   it('goes on where a page ended, though events were accepted and pruned in between', async () => {
     const store = await open();
-    await store.accept(
+    await store.events.accept(
       makeEvents(6, () => ({ to: [] })),
       ROOMY,
     );
-    const first = await store.list({ clientId: null, limit: 2 });
-    await store.accept([makeEvent({ eventId: uuid(7), acceptedAt: 9e12 })], ROOMY);
-    await store.prune({ acceptedBefore: 2e12, limit: 3 });
-    const second = await store.list({ clientId: null, limit: 2, cursor: first.nextCursor ?? '' });
+    const first = await store.events.list({ clientId: null, limit: 2 });
+    await store.events.accept([makeEvent({ eventId: uuid(7), acceptedAt: 9e12 })], ROOMY);
+    await store.upkeep.prune({ acceptedBefore: 2e12, limit: 3 });
+    const second = await store.events.list({ clientId: null, limit: 2, cursor: first.nextCursor ?? '' });
     expect(second.data.map(({ event }) => event.eventId)).toEqual([uuid(4)]);
     expect(second.nextCursor).toBeNull();
   });
 
   it('never gives a row number out again, so that an old cursor means what it meant', async () => {
     const store = await open();
-    await store.accept(
+    await store.events.accept(
       makeEvents(2, () => ({ to: [] })),
       ROOMY,
     );
-    const { nextCursor } = await store.list({ clientId: null, limit: 1 });
-    await store.prune({ acceptedBefore: 2e12, limit: 10 });
-    await store.accept([makeEvent({ eventId: uuid(3) })], ROOMY);
-    expect((await store.list({ clientId: null, limit: 5, cursor: nextCursor ?? '' })).data).toEqual([]);
+    const { nextCursor } = await store.events.list({ clientId: null, limit: 1 });
+    await store.upkeep.prune({ acceptedBefore: 2e12, limit: 10 });
+    await store.events.accept([makeEvent({ eventId: uuid(3) })], ROOMY);
+    expect((await store.events.list({ clientId: null, limit: 5, cursor: nextCursor ?? '' })).data).toEqual([]);
   });
 
   it.each(['', 'x', 'ZXZlbnQ6MQ==', Buffer.from('event:1e3').toString('base64url'), '../../etc', 'é'.repeat(5000)])(
@@ -91,8 +91,8 @@ export function describeListing(open: OpenStore): void {
     async (cursor) => {
       const store = await open();
       const refusal = { code: 'validation_failed', errors: [{ pointer: '/cursor' }] };
-      await expect(store.list({ clientId: null, limit: 5, cursor })).rejects.toMatchObject(refusal);
-      await expect(store.listDeliveries({ limit: 5, cursor })).rejects.toMatchObject(refusal);
+      await expect(store.events.list({ clientId: null, limit: 5, cursor })).rejects.toMatchObject(refusal);
+      await expect(store.deliveries.list({ limit: 5, cursor })).rejects.toMatchObject(refusal);
     },
   );
 
@@ -100,7 +100,7 @@ export function describeListing(open: OpenStore): void {
     const store = await open();
     const states = ['pending', 'delivering', 'delivered', 'dead', 'discarded'] as const;
     const pairs = states.flatMap((ads) => states.map((crm) => [ads, crm] as const));
-    await store.accept(
+    await store.events.accept(
       makeEvents(pairs.length, (number) => ({ to: pairs[number - 1]?.map((_state, place) => `d${place}`) ?? [] })),
       ROOMY,
     );
@@ -115,23 +115,23 @@ export function describeListing(open: OpenStore): void {
     const expected = new Map(pairs.map((pair, index) => [uuid(index + 1), statusOf(pair)]));
     for (const status of ['stored', 'pending', 'delivered', 'dead', 'discarded'] as const) {
       const query = { clientId: null, status, limit: 100 };
-      const data = await allPages((cursor) => store.list({ ...query, ...(cursor && { cursor }) }), 100);
+      const data = await allPages((cursor) => store.events.list({ ...query, ...(cursor && { cursor }) }), 100);
       expect(data.every((view) => view.status === status)).toBe(true);
       const ids = [...expected].filter(([, other]) => other === status).map(([id]) => id);
       expect(data.map(({ event }) => event.eventId)).toEqual(ids.reverse());
     }
-    const [repeat] = await store.accept([makeEvent({ eventId: uuid(25), to: ['d0', 'd1'] })], ROOMY);
+    const [repeat] = await store.events.accept([makeEvent({ eventId: uuid(25), to: ['d0', 'd1'] })], ROOMY);
     expect(repeat).toMatchObject({ kind: 'duplicate', status: 'discarded' });
   });
 
   it("refuses the other list's cursor", async () => {
     const store = await open();
-    await store.accept(makeEvents(2), ROOMY);
-    const events = await store.list({ clientId: null, limit: 1 });
-    const deliveries = await store.listDeliveries({ limit: 1 });
+    await store.events.accept(makeEvents(2), ROOMY);
+    const events = await store.events.list({ clientId: null, limit: 1 });
+    const deliveries = await store.deliveries.list({ limit: 1 });
     const refusal = { code: 'validation_failed' };
-    await expect(store.listDeliveries({ limit: 1, cursor: events.nextCursor ?? '' })).rejects.toMatchObject(refusal);
-    const crossed = store.list({ clientId: null, limit: 1, cursor: deliveries.nextCursor ?? '' });
+    await expect(store.deliveries.list({ limit: 1, cursor: events.nextCursor ?? '' })).rejects.toMatchObject(refusal);
+    const crossed = store.events.list({ clientId: null, limit: 1, cursor: deliveries.nextCursor ?? '' });
     await expect(crossed).rejects.toMatchObject(refusal);
   });
 
@@ -144,14 +144,17 @@ export function describeListing(open: OpenStore): void {
       const userOf = ({ clientId, eventId }: DeliveryView) => users.get(`${clientId} ${eventId}`);
       await fc.assert(
         fc.asyncProperty(eventQuery(), async (query) => {
-          const found = await allPages((cursor) => store.list({ ...query, ...(cursor && { cursor }) }), query.limit);
+          const found = await allPages(
+            (cursor) => store.events.list({ ...query, ...(cursor && { cursor }) }),
+            query.limit,
+          );
           expect(found.map(({ event }) => event)).toEqual(events.filter(matchesEvent(query)).map(({ event }) => event));
         }),
         { numRuns: propertyRuns(400) },
       );
       await fc.assert(
         fc.asyncProperty(deliveryQuery(), async (query) => {
-          const read = (cursor?: string) => store.listDeliveries({ ...query, ...(cursor && { cursor }) });
+          const read = (cursor?: string) => store.deliveries.list({ ...query, ...(cursor && { cursor }) });
           expect(await allPages(read, query.limit)).toEqual(deliveries.filter(matchesDelivery(query, userOf)));
         }),
         { numRuns: propertyRuns(400) },
@@ -174,7 +177,7 @@ async function fillAtRandom(store: EventStore): Promise<{ events: EventView[]; d
         (other) => other.event.eventId === event.eventId && other.event.clientId === event.clientId,
       ) === index,
   );
-  await store.accept(distinct, ROOMY);
+  await store.events.accept(distinct, ROOMY);
   for (const destination of ['ads', 'crm', 'web']) await settleSome(store, destination);
   return readBack(store, distinct);
 }
@@ -183,13 +186,13 @@ async function fillAtRandom(store: EventStore): Promise<{ events: EventView[]; d
 async function settleAs(store: EventStore, destination: string, wanted: (eventId: string) => string): Promise<void> {
   const { claimed } = await claim(store, { destination });
   const of = (...states: string[]) => claimed.filter(({ eventId }) => states.includes(wanted(eventId)));
-  await store.settle([
+  await store.deliveries.settle([
     ...of('pending').map((one) => passedOver(one, 1)),
     ...of('delivered').map((one) => delivered(one)),
     ...of('dead', 'discarded').map((one) => rejected(one)),
   ]);
   const deliveryIds = of('discarded').map(({ deliveryId }) => deliveryId);
-  await store.discard({ deliveryIds, at: 1, from: ['dead'], actor: 'operator', reason: 'test' });
+  await store.operator.discard({ deliveryIds, at: 1, from: ['dead'], actor: 'operator', reason: 'test' });
 }
 
 /** Leaves the deliveries of a destination in all five states. */
@@ -200,13 +203,13 @@ async function settleSome(store: EventStore, destination: string): Promise<void>
     if (index % 4 === 1) return [rejected(one, index % 8 === 1 ? 'rejected' : 'retries_exhausted')];
     return index % 4 === 2 ? [rejected(one)] : [];
   });
-  await store.settle(settlements);
+  await store.deliveries.settle(settlements);
   const deliveryIds = claimed.filter((_, index) => index % 4 === 2).map(({ deliveryId }) => deliveryId);
-  await store.discard({ deliveryIds, at: 1, from: ['dead'], actor: 'operator', reason: 'test' });
+  await store.operator.discard({ deliveryIds, at: 1, from: ['dead'], actor: 'operator', reason: 'test' });
 }
 
 async function readBack(store: EventStore, accepted: readonly NewEvent[]) {
-  const views = await Promise.all(accepted.map(({ event }) => store.find(event)));
+  const views = await Promise.all(accepted.map(({ event }) => store.events.find(event)));
   const events = views.flatMap((view) => view ?? []).reverse();
   expect(events).toHaveLength(accepted.length);
   return { events, deliveries: events.flatMap(({ deliveries }) => deliveries.toReversed()) };

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { MemoryEventStore } from '../../src/external-services/memory-event-store';
-import type { SqliteEventStore } from '../../src/external-services/sqlite/sqlite-event-store';
+import { MemoryEventStore } from '../support/memory-event-store';
 import type { EventStore } from '../../src/interfaces/event-store';
 import type { ClaimedDelivery } from '../../src/types/delivery';
 import { propertyRuns, propertyTimeoutMs } from '../support/property-runs';
@@ -35,7 +34,7 @@ const accept: fc.Arbitrary<Step> = fc
   .map(
     ({ events, backlogMax }) =>
       (store) =>
-        store.accept(events.map(makeEvent), { backlogMax }),
+        store.events.accept(events.map(makeEvent), { backlogMax }),
   );
 
 const claim: fc.Arbitrary<Step> = fc
@@ -51,7 +50,7 @@ const claim: fc.Arbitrary<Step> = fc
   )
   .map(({ leftOut, ...request }) => (store, now, claimed) => {
     const except = leftOut?.flatMap((index) => claimed[index % Math.max(claimed.length, 1)]?.deliveryId ?? []);
-    return store.claimDue({ ...request, now, ...(except && { except }) });
+    return store.deliveries.claimDue({ ...request, now, ...(except && { except }) });
   });
 
 const settle: fc.Arbitrary<Step> = fc
@@ -76,7 +75,7 @@ const settle: fc.Arbitrary<Step> = fc
         retryable(fenced, { dueAt, at, burnsAttempt: how === 'retryable', retryUntil: dueAt % 2 ? null : dueAt }),
       ];
     });
-    return store.settle(settlements);
+    return store.deliveries.settle(settlements);
   });
 
 const operate: fc.Arbitrary<Step> = fc
@@ -88,23 +87,23 @@ const operate: fc.Arbitrary<Step> = fc
   })
   .map(({ which, from, discardFrom, isReplay }) => (store, at, claimed) => {
     const deliveryIds = which.flatMap((index) => claimed[index % Math.max(claimed.length, 1)]?.deliveryId ?? []);
-    if (isReplay) return store.replay({ deliveryIds, at, from, actor: 'operator' });
-    return store.discard({ deliveryIds, at, from: discardFrom, actor: 'operator', reason: 'test' });
+    if (isReplay) return store.operator.replay({ deliveryIds, at, from, actor: 'operator' });
+    return store.operator.discard({ deliveryIds, at, from: discardFrom, actor: 'operator', reason: 'test' });
   });
 
 const hold: fc.Arbitrary<Step> = fc
   .record({ destination, kind: fc.constantFrom('operator', 'gone', 'none', 'unstored'), ago: small })
   .map(({ destination: name, kind, ago }) => (store, now) => {
-    if (kind === 'unstored') return store.addHeld(name, ago);
+    if (kind === 'unstored') return store.operator.addHeld(name, ago);
     const action = { at: now, actor: 'operator', action: 'test', detail: kind };
-    if (kind === 'none') return store.setHold(name, null, action);
+    if (kind === 'none') return store.operator.setHold(name, null, action);
     const standing = { destination: name, kind, since: now - ago, reason: 'test', actor: 'operator' } as const;
-    return store.setHold(name, standing, action);
+    return store.operator.setHold(name, standing, action);
   });
 
 const prune: fc.Arbitrary<Step> = fc
   .integer({ min: 0, max: 9 })
-  .map((hours) => (store) => store.prune({ acceptedBefore: hours * 1_000_000, limit: 100 }));
+  .map((hours) => (store) => store.upkeep.prune({ acceptedBefore: hours * 1_000_000, limit: 100 }));
 
 const step = fc.oneof(
   { arbitrary: accept, weight: 4 },
@@ -118,16 +117,16 @@ const step = fc.oneof(
 const walk = fc.array(fc.record({ step, pause: fc.integer({ min: 0, max: 15 }) }), { minLength: 1, maxLength: 40 });
 
 async function everythingIn(store: EventStore): Promise<unknown> {
-  const { data } = await store.list({ clientId: null, limit: 1000 });
+  const { data } = await store.events.list({ clientId: null, limit: 1000 });
   return {
     data,
-    attempts: await Promise.all(data.map(({ event }) => store.attempts(event))),
-    deliveries: await store.listDeliveries({ limit: 1000 }),
-    points: [await store.points('u1'), await store.points('u2')],
-    counts: await store.countByStatus(),
-    possibleDuplicates: await store.possibleDuplicates(),
-    actions: await store.actions(1000),
-    holds: [await store.holds(), await store.heldMs()],
+    attempts: await Promise.all(data.map(({ event }) => store.events.attempts(event))),
+    deliveries: await store.deliveries.list({ limit: 1000 }),
+    points: [await store.events.points('u1'), await store.events.points('u2')],
+    counts: await store.deliveries.countByStatus(),
+    possibleDuplicates: await store.deliveries.possibleDuplicates(),
+    actions: await store.operator.actions(1000),
+    holds: [await store.operator.holds(), await store.operator.heldMs()],
   };
 }
 
@@ -155,7 +154,7 @@ class Walker {
 }
 
 async function takeWalk(
-  sqlite: SqliteEventStore,
+  sqlite: EventStore,
   steps: readonly { readonly step: Step; readonly pause: number }[],
 ): Promise<void> {
   const actual = new Walker(sqlite);

@@ -1,7 +1,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { openConnection } from '../../src/external-services/sqlite/sqlite-connection';
-import { openSqliteEventStore } from '../../src/external-services/sqlite/sqlite-event-store';
+import { openConnection } from '../../src/external-services/stores/sqlite/connection';
+import { openSqliteEventStore } from '../../src/external-services/stores/sqlite/sqlite-event-store';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { faultsOf, makeDelivery, makeEvent, ROOMY } from './store-fixtures';
 import { newFolder, newPath, openStore, removeFiles, silentLog } from './sqlite-files';
@@ -44,7 +44,7 @@ describe('the SQLite file', () => {
   it('is made for this user alone, with the folders that lead to it', async () => {
     const path = join(newFolder(), 'a/b/gateway.db');
     const store = await openStore({ path });
-    await store.check();
+    await store.upkeep.check();
     expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
     for (const file of [path, `${path}-wal`]) expect(statSync(file).mode & 0o777).toBe(0o600);
   });
@@ -56,21 +56,21 @@ describe('the SQLite file', () => {
     const key = makeEvent().event;
     const action = { at: 1, actor: 'operator', action: 'pause', detail: 'ads' };
     const hold = { destination: 'ads', kind: 'operator', since: 1, reason: 'r', actor: 'operator' } as const;
-    await first.setHold('ads', hold, action);
+    await first.operator.setHold('ads', hold, action);
     const read = async (store: typeof first): Promise<unknown[]> => [
-      await store.find(key),
-      await store.attempts(key),
-      await store.points('user-1'),
-      await store.countByStatus(),
-      await store.holds(),
-      await store.actions(10),
+      await store.events.find(key),
+      await store.events.attempts(key),
+      await store.events.points('user-1'),
+      await store.deliveries.countByStatus(),
+      await store.operator.holds(),
+      await store.operator.actions(10),
     ];
     const before = await read(first);
-    await first.close();
+    await first.upkeep.close();
     const second = await openStore({ path });
     expect(await read(second)).toEqual(before);
     expect(await faultsOf(second)).toEqual([]);
-    expect(await second.accept([makeEvent()], ROOMY)).toMatchObject([{ kind: 'duplicate', status: 'dead' }]);
+    expect(await second.events.accept([makeEvent()], ROOMY)).toMatchObject([{ kind: 'duplicate', status: 'dead' }]);
   });
 
   it.each(['', ':memory:', 'file::memory:?cache=shared'])(
@@ -85,7 +85,7 @@ describe('the SQLite file', () => {
   it('may have any name, also one that SQLite would read as a URI with options', async () => {
     const path = join(newFolder(), 'file:x?mode=memory&q=%41.db');
     const store = await openStore({ path });
-    await store.check();
+    await store.upkeep.check();
     expect(statSync(path).size).toBeGreaterThan(0);
   });
 

@@ -1,13 +1,23 @@
-import type { SqliteConnection } from '../../src/external-services/sqlite/sqlite-connection';
-import { openConnection } from '../../src/external-services/sqlite/sqlite-connection';
-import { toStoreError } from '../../src/external-services/sqlite/sqlite-errors';
-import { SqliteEventStore } from '../../src/external-services/sqlite/sqlite-event-store';
-import { migrate, shippedMigrations } from '../../src/external-services/sqlite/sqlite-migrations';
+import type { SqliteConnection } from '../../src/external-services/stores/sqlite/connection';
+import { openConnection } from '../../src/external-services/stores/sqlite/connection';
+import { toStoreError } from '../../src/external-services/stores/sqlite/driver';
+import { sqliteEventStore } from '../../src/external-services/stores/sqlite/sqlite-event-store';
+import { migrate, shippedMigrations } from '../../src/external-services/stores/sqlite/migrations';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { StoreUnavailableError } from '../../src/interfaces/event-store';
 import { expectNoFaults } from './event-store-contract';
-import { acceptKinds, claim, claimOne, delivered, makeEvent, makeEvents, ROOMY, uuid } from './store-fixtures';
-import { newPath, removeFiles, silentLog } from './sqlite-files';
+import {
+  acceptKinds,
+  claim,
+  claimOne,
+  delivered,
+  makeEvent,
+  makeEvents,
+  ROOMY,
+  uuid,
+  verifiedBy,
+} from './store-fixtures';
+import { faultsIn, newPath, removeFiles, silentLog } from './sqlite-files';
 
 const opened: SqliteConnection[] = [];
 
@@ -22,7 +32,8 @@ async function openWithConnection(path = newPath(), busyTimeoutMs = 50) {
   const connection = await openConnection(options);
   opened.push(connection);
   migrate(connection, shippedMigrations(), silentLog);
-  return { path, connection, database: connection.database, store: new SqliteEventStore(connection, options) };
+  const store = verifiedBy(sqliteEventStore(connection, options), () => faultsIn(path));
+  return { path, connection, database: connection.database, store };
 }
 
 async function unavailable(call: Promise<unknown>, message: RegExp): Promise<void> {
@@ -33,16 +44,16 @@ async function unavailable(call: Promise<unknown>, message: RegExp): Promise<voi
 describe('a full disk', () => {
   it('refuses the whole call, keeps what was there, and serves again once there is room', async () => {
     const { store, database } = await openWithConnection();
-    await store.accept([makeEvent()], ROOMY);
+    await store.events.accept([makeEvent()], ROOMY);
     const { page_count: pages } = database.prepare('PRAGMA page_count').get() as { page_count: number };
     database.exec(`PRAGMA max_page_count = ${pages}`);
     const many = makeEvents(300, (number) => ({ eventId: uuid(number + 1) }));
-    for (let round = 0; round < 3; round += 1) await unavailable(store.accept(many, ROOMY), /full/);
-    expect((await store.list({ clientId: null, limit: 10 })).data).toHaveLength(1);
+    for (let round = 0; round < 3; round += 1) await unavailable(store.events.accept(many, ROOMY), /full/);
+    expect((await store.events.list({ clientId: null, limit: 10 })).data).toHaveLength(1);
     await expectNoFaults(store);
     database.exec('PRAGMA max_page_count = 1000000');
     expect(await acceptKinds(store, many)).toEqual(many.map(() => 'inserted'));
-    expect(await store.points('user-1')).toEqual([{ eventName: 'purchase', count: 301 }]);
+    expect(await store.events.points('user-1')).toEqual([{ eventName: 'purchase', count: 301 }]);
     await expectNoFaults(store);
   });
 });
@@ -50,17 +61,17 @@ describe('a full disk', () => {
 describe('a file that cannot be written', () => {
   it('refuses to change, goes on reading, and writes again when it can', async () => {
     const { store, database } = await openWithConnection();
-    await store.accept([makeEvent()], ROOMY);
+    await store.events.accept([makeEvent()], ROOMY);
     const taken = await claimOne(store);
     database.exec('PRAGMA query_only = ON');
-    await unavailable(store.accept([makeEvent({ eventId: uuid(2) })], ROOMY), /read-only/);
-    await unavailable(store.settle([delivered(taken)]), /read-only/);
+    await unavailable(store.events.accept([makeEvent({ eventId: uuid(2) })], ROOMY), /read-only/);
+    await unavailable(store.deliveries.settle([delivered(taken)]), /read-only/);
     await unavailable(claim(store, { now: 1e9 }), /read-only/);
-    await unavailable(store.check(), /read-only/);
-    expect((await store.find(makeEvent().event))?.status).toBe('pending');
+    await unavailable(store.upkeep.check(), /read-only/);
+    expect((await store.events.find(makeEvent().event))?.status).toBe('pending');
     database.exec('PRAGMA query_only = OFF');
-    expect(await store.settle([delivered(taken)])).toEqual(['applied']);
-    await store.check();
+    expect(await store.deliveries.settle([delivered(taken)])).toEqual(['applied']);
+    await store.upkeep.check();
     await expectNoFaults(store);
   });
 });
@@ -70,8 +81,8 @@ describe('a file that another process has locked', () => {
     const { store, path } = await openWithConnection();
     const other = await openWithConnection(path);
     other.database.exec('BEGIN IMMEDIATE');
-    await unavailable(store.accept([makeEvent()], ROOMY), /locked/);
-    expect(await store.find(makeEvent().event)).toBeNull();
+    await unavailable(store.events.accept([makeEvent()], ROOMY), /locked/);
+    expect(await store.events.find(makeEvent().event)).toBeNull();
     other.database.exec('ROLLBACK');
     expect(await acceptKinds(store, [makeEvent()])).toEqual(['inserted']);
   });
@@ -80,7 +91,7 @@ describe('a file that another process has locked', () => {
 describe('a transaction that fails in the middle', () => {
   it('leaves nothing behind, whatever the error', async () => {
     const { store, connection, database } = await openWithConnection();
-    await store.accept([makeEvent()], ROOMY);
+    await store.events.accept([makeEvent()], ROOMY);
     const defect = new Error('a defect');
     expect(() =>
       connection.write(() => {
@@ -102,7 +113,7 @@ describe('a transaction that fails in the middle', () => {
 
   it('cannot leave a delivery in a state that there is not', async () => {
     const { store, database } = await openWithConnection();
-    await store.accept([makeEvent()], ROOMY);
+    await store.events.accept([makeEvent()], ROOMY);
     for (const change of [
       `status = 'sent'`,
       `status = 'delivered'`,

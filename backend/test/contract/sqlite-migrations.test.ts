@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openConnection } from '../../src/external-services/sqlite/sqlite-connection';
-import { migrate, shippedMigrations } from '../../src/external-services/sqlite/sqlite-migrations';
+import { openConnection } from '../../src/external-services/stores/sqlite/connection';
+import { migrate, shippedMigrations } from '../../src/external-services/stores/sqlite/migrations';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import type { MigratorArguments } from './dying-migrator';
 import { makeEvent, ROOMY } from './store-fixtures';
@@ -124,7 +124,7 @@ describe('migrations', () => {
       for (const acceptedAt of [7, 5]) expect(read(insert.replaceAll('?1', String(acceptedAt)))).toHaveLength(1);
     });
     const store = await openStore({ path });
-    expect(await store.clockMark()).toEqual({ seenAt: 5, steadyMs: 86_400_000 });
+    expect(await store.upkeep.heartbeat()).toEqual({ seenAt: 5, steadyMs: 86_400_000 });
   });
 
   it('count the possible duplicates of a store that has not counted them', async () => {
@@ -142,7 +142,7 @@ describe('migrations', () => {
         }
       }
     });
-    expect(await (await openStore({ path })).possibleDuplicates()).toEqual([
+    expect(await (await openStore({ path })).deliveries.possibleDuplicates()).toEqual([
       { destination: 'ads', reason: 'answer_lost', count: 2 },
       { destination: 'crm', reason: 'answer_lost', count: 2 },
     ]);
@@ -156,15 +156,15 @@ describe('migrations', () => {
     );
     const next = `000${Object.keys(files).length + 1}-next.sql`;
     const newer = await openStore({ path, migrationsDir: folderOf({ ...files, [next]: ONE }) });
-    await newer.accept([makeEvent()], ROOMY);
-    await newer.close();
+    await newer.events.accept([makeEvent()], ROOMY);
+    await newer.upkeep.close();
     await expect(openStore({ path })).rejects.toThrow(next);
   });
 
   it('are done by one of several that open a new file at once', async () => {
     const path = newPath();
     const stores = await Promise.all([openStore({ path }), openStore({ path }), openStore({ path })]);
-    for (const store of stores) await store.check();
+    for (const store of stores) await store.upkeep.check();
     await withConnection(path, (_run, read) => {
       expect(read(APPLIED)).toEqual(readdirSync(shippedMigrations()).map((name, index) => [index + 1, name]));
       expect(read('SELECT count FROM probes')).toEqual([[3]]);

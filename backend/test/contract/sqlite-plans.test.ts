@@ -1,8 +1,8 @@
-import { SELECT_DUE, SELECT_NEXT_DUE } from '../../src/external-services/sqlite/delivery-verbs';
-import { DELIVERY_LANES, matchingDeliveries } from '../../src/external-services/sqlite/list-deliveries';
-import { EVENT_LANES, matchingEvents, SELECT_HOURS } from '../../src/external-services/sqlite/list-events';
-import { openConnection, type SqliteConnection } from '../../src/external-services/sqlite/sqlite-connection';
-import { SELECT_OLD } from '../../src/external-services/sqlite/upkeep-verbs';
+import { SELECT_DUE, SELECT_NEXT_DUE } from '../../src/external-services/stores/sqlite/deliveries';
+import { DELIVERY_SCANS, matchingDeliveries } from '../../src/external-services/stores/sqlite/lists/list-deliveries';
+import { EVENT_SCANS, matchingEvents, SELECT_HOURS } from '../../src/external-services/stores/sqlite/lists/list-events';
+import { openConnection, type SqliteConnection } from '../../src/external-services/stores/sqlite/connection';
+import { SELECT_OLD } from '../../src/external-services/stores/sqlite/upkeep';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { newPath, openStore, removeFiles, silentLog } from './sqlite-files';
 
@@ -31,37 +31,37 @@ function steps(plan: readonly string[], pattern: RegExp): string[] {
   return plan.filter((step) => pattern.test(step));
 }
 
-const SCANS = /^SCAN (?!lane$|CONSTANT ROW|hours)/;
+const SCANS = /^SCAN (?!scan$|CONSTANT ROW|hours)/;
 const SORTS = /USE TEMP B-TREE FOR ORDER BY/;
 
 describe('the plans of lists', () => {
   const cut = 'LIMIT :walk';
-  const events = Object.entries(EVENT_LANES).map(([kind, lane]) => [
+  const events = Object.entries(EVENT_SCANS).map(([kind, scan]) => [
     'event',
     kind,
-    lane,
-    matchingEvents(`${lane} ${cut}`),
+    scan,
+    matchingEvents(`${scan} ${cut}`),
   ]);
-  const deliveries = Object.entries(DELIVERY_LANES).map(([kind, lane]) => {
-    return ['delivery', kind, lane, matchingDeliveries(`${lane} ${cut}`)];
+  const deliveries = Object.entries(DELIVERY_SCANS).map(([kind, scan]) => {
+    return ['delivery', kind, scan, matchingDeliveries(`${scan} ${cut}`)];
   });
 
   it.each([...events, ...deliveries])(
-    'walk the %s lane "%s" in its own order',
-    (list, kind, lane = '', matching = '') => {
-      const lanePlan = planOf(lane);
-      // A user's deliveries are those of the user's events; any other lane is one index.
-      expect(lanePlan).toHaveLength(list === 'delivery' && kind === 'user' ? 2 : 1);
-      for (const step of lanePlan) {
+    'walk the %s scan "%s" in its own order',
+    (list, kind, scan = '', matching = '') => {
+      const scanPlan = planOf(scan);
+      // A user's deliveries are those of the user's events; any other scan is one index.
+      expect(scanPlan).toHaveLength(list === 'delivery' && kind === 'user' ? 2 : 1);
+      for (const step of scanPlan) {
         expect(step).toMatch(/^SEARCH \w+ USING (COVERING INDEX|INDEX|INTEGER PRIMARY KEY) .*[<>]/);
       }
       const plan = planOf(`${matching} LIMIT 10`);
       expect([...steps(plan, SCANS), ...steps(plan, SORTS)]).toEqual([]);
       // Its rows drive the loop, so that the page can end as soon as it is full.
-      expect(plan[0]).toBe('CO-ROUTINE lane');
-      expect(plan[lanePlan.length + 1]).toBe('SCAN lane');
+      expect(plan[0]).toBe('CO-ROUTINE scan');
+      expect(plan[scanPlan.length + 1]).toBe('SCAN scan');
       expect(
-        steps(plan.slice(lanePlan.length + 2), /^SEARCH/).every((step) =>
+        steps(plan.slice(scanPlan.length + 2), /^SEARCH/).every((step) =>
           /\((\w+=\? AND )?(rowid|id)[=>]\?/.test(step),
         ),
       ).toBe(true);
@@ -69,8 +69,8 @@ describe('the plans of lists', () => {
   );
 
   it.each(['user', 'name', 'client', 'hour', 'destination'] as const)(
-    'tell how wide the lane "%s" is from the index alone',
-    (kind) => expect(planOf(EVENT_LANES[kind])[0]).toContain('COVERING INDEX'),
+    'tell how wide the scan "%s" is from the index alone',
+    (kind) => expect(planOf(EVENT_SCANS[kind])[0]).toContain('COVERING INDEX'),
   );
 
   it('find the hours of a range by one seek each', () => {

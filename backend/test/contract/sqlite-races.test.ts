@@ -29,13 +29,13 @@ describe('two stores on one file', () => {
     expect(await acceptKinds(first, makeEvents(3))).toEqual(['inserted', 'inserted', 'inserted']);
     const again = [...makeEvents(2), makeEvent({ content: 'other' })];
     expect(await acceptKinds(second, again)).toEqual(['duplicate', 'duplicate', 'conflict']);
-    expect(await second.points('user-1')).toEqual([{ eventName: 'purchase', count: 3 }]);
+    expect(await second.events.points('user-1')).toEqual([{ eventName: 'purchase', count: 3 }]);
     await expectNoFaults(first);
   });
 
   it('share the backlog limit', async () => {
     const [first, second] = await openTwo();
-    await first.accept(makeEvents(3), ROOMY);
+    await first.events.accept(makeEvents(3), ROOMY);
     expect(await acceptKinds(second, makeEvents(5), 4)).toEqual([
       'duplicate',
       'duplicate',
@@ -47,12 +47,12 @@ describe('two stores on one file', () => {
 
   it('hold a delivery one at a time', async () => {
     const [first, second] = await openTwo();
-    await first.accept([makeEvent()], ROOMY);
+    await first.events.accept([makeEvent()], ROOMY);
     const taken = await claimOne(first);
     expect(idsOf(await claim(second))).toEqual([]);
     const overtaken = await claimOne(second, LEASE_MS);
-    expect(await first.settle([delivered(taken)])).toEqual(['stale']);
-    expect(await second.settle([delivered(overtaken)])).toEqual(['applied']);
+    expect(await first.deliveries.settle([delivered(taken)])).toEqual(['stale']);
+    expect(await second.deliveries.settle([delivered(overtaken)])).toEqual(['applied']);
     await expectNoFaults(first);
   });
 });
@@ -89,10 +89,10 @@ describe('processes on one file', () => {
     const deliveredIds = won.flatMap((one) => one.delivered);
     expect(new Set(deliveredIds).size).toBe(deliveredIds.length);
     const store = await openStore({ path });
-    expect(await store.countByStatus()).toEqual([
+    expect(await store.deliveries.countByStatus()).toEqual([
       { destination: 'ads', status: 'delivered', count: deliveredIds.length },
     ]);
-    expect(await store.points('user-1')).toEqual([{ eventName: 'purchase', count }]);
+    expect(await store.events.points('user-1')).toEqual([{ eventName: 'purchase', count }]);
     await expectNoFaults(store);
   });
 });

@@ -1,7 +1,7 @@
-import { openConnection } from '../../src/external-services/sqlite/sqlite-connection';
+import { openConnection } from '../../src/external-services/stores/sqlite/connection';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { acceptKinds, claim, delivered, faultsOf, makeEvent, makeEvents, ROOMY, uuid } from './store-fixtures';
-import { newPath, openStore, removeFiles, silentLog } from './sqlite-files';
+import { faultsIn, newPath, openStore, removeFiles, silentLog } from './sqlite-files';
 
 afterEach(removeFiles);
 
@@ -9,13 +9,13 @@ afterEach(removeFiles);
 async function faultsAfter(change: string) {
   const path = newPath();
   const store = await openStore({ path });
-  await store.accept(makeEvents(2), ROOMY);
-  await store.settle((await claim(store, { limit: 1 })).claimed.map((one) => delivered(one)));
+  await store.events.accept(makeEvents(2), ROOMY);
+  await store.deliveries.settle((await claim(store, { limit: 1 })).claimed.map((one) => delivered(one)));
   expect(await faultsOf(store)).toEqual([]);
   const connection = await openConnection({ path, log: silentLog, runtime: systemRuntime, busyTimeoutMs: 1000 });
   connection.database.exec(`PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; ${change}`);
   connection.close();
-  return { store, faults: await faultsOf(store) };
+  return { store, path, faults: await faultsOf(store) };
 }
 
 const FLIP_A_BYTE = `UPDATE deliveries SET payload = CAST(replace(CAST(payload AS TEXT), 'ads', 'adr') AS BLOB) WHERE id = 200`;
@@ -64,13 +64,23 @@ describe('verify of a SQLite file', () => {
     expect(claimed[0]?.payload).not.toEqual(original?.payload);
   });
 
+  it('tells how far it is', async () => {
+    const path = newPath();
+    const store = await openStore({ path });
+    await store.events.accept(makeEvents(1200), ROOMY);
+    const progress: number[] = [];
+    for await (const fault of faultsIn(path, (checked) => progress.push(checked))) expect(fault).toBeNull();
+    expect(progress.at(-1)).toBe(1200);
+  });
+
   it('reads one moment, however much is written while it reads', async () => {
-    const store = await openStore();
-    await store.accept(makeEvents(1100), ROOMY);
+    const path = newPath();
+    const store = await openStore({ path });
+    await store.events.accept(makeEvents(1100), ROOMY);
     const faults = [];
     let next = 5000;
     const written: string[] = [];
-    const verifying = store.verify(() => {
+    const verifying = faultsIn(path, () => {
       const events = makeEvents(3, () => ({ eventId: uuid((next += 1)) }));
       void acceptKinds(store, events).then((kinds) => written.push(...kinds));
     });
@@ -80,11 +90,11 @@ describe('verify of a SQLite file', () => {
   });
 
   it('may be left half-way', async () => {
-    const { store } = await faultsAfter('UPDATE points SET count = 9; UPDATE tallies SET count = 9');
-    for await (const fault of store.verify()) {
+    const { store, path } = await faultsAfter('UPDATE points SET count = 9; UPDATE tallies SET count = 9');
+    for await (const fault of faultsIn(path)) {
       expect(fault.kind).toBe('tally');
       break;
     }
-    await store.close();
+    await store.upkeep.close();
   });
 });

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { ClaimResult, EventStore, NewEvent, Settlement } from '../../src/interfaces/event-store';
+import type { ClaimResult, EventStore, NewEvent, Settlement, StoreFault } from '../../src/interfaces/event-store';
 import type { AttemptRecord, ClaimedDelivery, DeadReason } from '../../src/types/delivery';
 import type { AcceptedEvent } from '../../src/types/event';
+import { MemoryEventStore } from '../support/memory-event-store';
+import { findFaults } from '../support/memory-store-reads';
 
 /** Opens an empty store. What it took from the machine is given back by the test file, after each test. */
 export type OpenStore = (options?: {
@@ -59,11 +61,11 @@ export function makeEvents(count: number, fieldsOf: (number: number) => EventFix
 }
 
 export async function acceptKinds(store: EventStore, events: readonly NewEvent[], backlogMax = ROOMY.backlogMax) {
-  return (await store.accept(events, { backlogMax })).map(({ kind }) => kind);
+  return (await store.events.accept(events, { backlogMax })).map(({ kind }) => kind);
 }
 
 export function claim(store: EventStore, { now = 0, limit = 100, destination = 'ads', leaseMs = LEASE_MS } = {}) {
-  return store.claimDue({ destination, limit, now, leaseMs });
+  return store.deliveries.claimDue({ destination, limit, now, leaseMs });
 }
 
 export function idsOf({ claimed }: ClaimResult): string[] {
@@ -130,20 +132,20 @@ export async function makeDelivery(
   store: EventStore,
   status: 'pending' | 'delivering' | 'delivered' | 'dead' | 'discarded',
 ): Promise<number> {
-  await store.accept([makeEvent()], ROOMY);
+  await store.events.accept([makeEvent()], ROOMY);
   if (status === 'pending') return onlyDeliveryId(store);
   const taken = await claimOne(store);
-  if (status === 'delivered') await store.settle([delivered(taken)]);
-  if (status === 'dead' || status === 'discarded') await store.settle([rejected(taken)]);
+  if (status === 'delivered') await store.deliveries.settle([delivered(taken)]);
+  if (status === 'dead' || status === 'discarded') await store.deliveries.settle([rejected(taken)]);
   if (status === 'discarded') {
     const deliveryIds = [taken.deliveryId];
-    await store.discard({ deliveryIds, at: 30, from: ['dead'], actor: 'operator', reason: 'test event' });
+    await store.operator.discard({ deliveryIds, at: 30, from: ['dead'], actor: 'operator', reason: 'test event' });
   }
   return taken.deliveryId;
 }
 
 async function onlyDeliveryId(store: EventStore): Promise<number> {
-  const { data } = await store.listDeliveries({ limit: 2 });
+  const { data } = await store.deliveries.list({ limit: 2 });
   const [delivery] = data;
   if (delivery === undefined || data.length > 1) throw new Error('the store holds more or less than one delivery');
   return delivery.deliveryId;
@@ -167,8 +169,20 @@ export async function allPages<T>(
   }
 }
 
-export async function faultsOf(store: EventStore) {
-  const faults = [];
-  for await (const fault of store.verify()) faults.push(fault);
+type FindFaults = () => AsyncIterable<StoreFault> | Iterable<StoreFault>;
+const faultFinders = new WeakMap<EventStore, FindFaults>();
+
+/** From now on `faultsOf` checks this store so. */
+export function verifiedBy<Store extends EventStore>(store: Store, find: FindFaults): Store {
+  faultFinders.set(store, find);
+  return store;
+}
+
+/** Reads everything that a store holds and checks it. */
+export async function faultsOf(store: EventStore): Promise<StoreFault[]> {
+  const find = store instanceof MemoryEventStore ? () => findFaults(store.snapshot()) : faultFinders.get(store);
+  if (find === undefined) throw new Error('nobody has said how this store is verified');
+  const faults: StoreFault[] = [];
+  for await (const fault of find()) faults.push(fault);
   return faults;
 }

@@ -1,4 +1,4 @@
-import { openSqliteEventStore } from '../../src/external-services/sqlite/sqlite-event-store';
+import { openSqliteEventStore } from '../../src/external-services/stores/sqlite/sqlite-event-store';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { claim, delivered, makeEvents, ROOMY } from './store-fixtures';
 import { silentLog } from './sqlite-files';
@@ -22,16 +22,16 @@ async function race(path: string, count: number): Promise<void> {
   const events = makeEvents(count);
   for (let start = 0; start < count; start += 3) {
     const group = events.slice(start, start + 3);
-    const results = await store.accept(group, ROOMY);
+    const results = await store.events.accept(group, ROOMY);
     results.forEach(({ kind }, index) => {
       if (kind === 'inserted') won.inserted.push(group[index]?.event.eventId ?? '');
       else if (kind === 'duplicate') won.duplicates += 1;
     });
     const { claimed } = await claim(store, { now: 1, limit: 2 });
-    const settled = await store.settle(claimed.map((one) => delivered(one)));
+    const settled = await store.deliveries.settle(claimed.map((one) => delivered(one)));
     claimed.forEach(({ deliveryId }, index) => settled[index] === 'applied' && won.delivered.push(deliveryId));
   }
-  await store.close();
+  await store.upkeep.close();
   process.send?.(won);
   process.disconnect();
 }

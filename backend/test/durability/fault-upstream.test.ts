@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { AdEventsXDestination } from '../../src/external-services/destinations/adeventsx-destination';
 import { UpstreamClient } from '../../src/external-services/http/upstream-client';
-import { openSqliteEventStore } from '../../src/external-services/sqlite/sqlite-event-store';
+import { openSqliteEventStore } from '../../src/external-services/stores/sqlite/sqlite-event-store';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import type { EventStore } from '../../src/interfaces/event-store';
 import type { Log } from '../../src/interfaces/log';
@@ -81,7 +81,7 @@ class FaultBench {
   async attemptEach(): Promise<string[]> {
     const to = this.rows.map(({ name }) => name);
     const ids = Array.from({ length: EVENTS }, () => randomUUID());
-    await this.store.accept(
+    await this.store.events.accept(
       ids.map((eventId) => makeEvent({ eventId, to })),
       { backlogMax: 1_000_000 },
     );
@@ -100,7 +100,7 @@ class FaultBench {
     await this.worker.stop();
     this.client.close();
     for (const upstream of [this.trap, ...this.upstreams.values()]) await upstream.stop();
-    await this.store.close();
+    await this.store.upkeep.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
@@ -109,7 +109,7 @@ class FaultBench {
 async function judge(bench: FaultBench, row: FaultRow, attempts: readonly AttemptView[]): Promise<void> {
   const now = Date.now();
   const own = attempts.filter(({ destination }) => destination === row.name);
-  const { data } = await bench.store.listDeliveries({ destination: row.name, limit: 100 });
+  const { data } = await bench.store.deliveries.list({ destination: row.name, limit: 100 });
   const circuit = bench.worker.circuits()[row.name];
   const isRetried = row.record.outcome === 'retryable';
   const delays = data.map(({ nextAttemptAt }) => (nextAttemptAt ?? Infinity) - now);
@@ -159,7 +159,7 @@ test.each(Object.keys(faultRows))(
         const ids = await bench.attemptEach();
         const attempts: AttemptView[] = [];
         for (const eventId of ids) {
-          attempts.push(...((await bench.store.attempts({ clientId: 'client-a', eventId })) ?? []));
+          attempts.push(...((await bench.store.events.attempts({ clientId: 'client-a', eventId })) ?? []));
         }
         for (const row of bench.rows) await judge(bench, row, attempts);
         expect(bench.trap.connections).toBe(0);

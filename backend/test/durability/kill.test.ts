@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { openSqliteEventStore, type SqliteEventStore } from '../../src/external-services/sqlite/sqlite-event-store';
-import { systemRuntime } from '../../src/external-services/system-runtime';
-import { silentLog } from '../contract/sqlite-files';
+import type { EventStore } from '../../src/interfaces/event-store';
+import { openVerifiable } from '../contract/sqlite-files';
 import { faultsOf } from '../contract/store-fixtures';
 import { EventClient } from '../support/event-client';
 import { accepted, FakeDestination } from '../support/fake-destination';
@@ -27,8 +26,7 @@ const settings = (name: string, more: Record<string, string> = {}) => ({
   ...more,
 });
 
-const openStoreOf = (name: string): Promise<SqliteEventStore> =>
-  openSqliteEventStore({ path: join(folder, name, 'gateway.db'), log: silentLog, runtime: systemRuntime });
+const openStoreOf = (name: string): Promise<EventStore> => openVerifiable({ path: join(folder, name, 'gateway.db') });
 
 /** Kills it at some moment of its start. Not a wait for anything: the moment is what the dice decide. */
 async function killWhileStarting(gateway: GatewayProcess, random: SeededRandom): Promise<void> {
@@ -38,13 +36,13 @@ async function killWhileStarting(gateway: GatewayProcess, random: SeededRandom):
 }
 
 /** What the destination saw more than once must be explained by the attempts on record, each repeat by one of them. */
-async function explainRepeats(store: SqliteEventStore, destination: FakeDestination): Promise<Record<string, number>> {
+async function explainRepeats(store: EventStore, destination: FakeDestination): Promise<Record<string, number>> {
   const takenTimes = new Map<string, number>();
   for (const id of destination.acceptedIds) takenTimes.set(id, (takenTimes.get(id) ?? 0) + 1);
   const reasons: Record<string, number> = {};
   for (const [eventId, times] of takenTimes) {
     if (times === 1) continue;
-    const attempts = (await store.attempts({ clientId: 'marketing-dashboard', eventId })) ?? [];
+    const attempts = (await store.events.attempts({ clientId: 'marketing-dashboard', eventId })) ?? [];
     const explained = attempts.flatMap(({ possibleDuplicate }) => possibleDuplicate ?? []);
     if (explained.length < times - 1) {
       throw new Error(`${eventId} was taken ${String(times)} times: ${JSON.stringify(attempts)}`);
@@ -103,12 +101,12 @@ test(
         if (ROUNDS > 10) process.stdout.write(`kill -9: repeats by reason ${JSON.stringify(repeats)}\n`);
         // Among other things, that the points are what a recount of the events gives.
         expect(await faultsOf(store)).toEqual([]);
-        const [points] = await store.points('user-1');
-        const counts = await store.countByStatus();
+        const [points] = await store.events.points('user-1');
+        const counts = await store.deliveries.countByStatus();
         expect(points?.count).toBe(counts.reduce((sum, { count }) => sum + count, 0));
         expect(points?.count).toBeGreaterThanOrEqual(client.accepted.size);
       } finally {
-        await store.close();
+        await store.upkeep.close();
       }
     } finally {
       await gateway.kill();
@@ -135,8 +133,8 @@ test(
         }
         const store = await openStoreOf(name);
         expect(await faultsOf(store)).toEqual([]);
-        await store.check();
-        await store.close();
+        await store.upkeep.check();
+        await store.upkeep.close();
       } finally {
         await gateway.kill();
         rmSync(join(folder, name), { recursive: true, force: true });

@@ -3,9 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { openSqliteEventStore } from '../../src/external-services/sqlite/sqlite-event-store';
-import { systemRuntime } from '../../src/external-services/system-runtime';
-import { silentLog } from '../contract/sqlite-files';
+import { openVerifiable } from '../contract/sqlite-files';
 import { faultsOf } from '../contract/store-fixtures';
 import { CrashedDisk, type Leftover } from '../support/crashed-disk';
 import { EventClient } from '../support/event-client';
@@ -19,7 +17,7 @@ const IMAGES = process.env['LONG'] === '1' ? 5_000 : 50;
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 const CONNECTIONS = 4;
 const POSTS = 10;
-const CONNECTION_FILE = 'backend/src/external-services/sqlite/sqlite-connection.js';
+const CONNECTION_FILE = 'backend/src/external-services/stores/sqlite/connection.js';
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
 // Where tests must not be left out its absence fails them; on a developer's machine it is said aloud.
@@ -96,17 +94,17 @@ interface Finding {
 async function examine(image: string, answered: ReadonlySet<string>): Promise<string | null> {
   try {
     const path = join(image, 'data', 'gateway.db');
-    const store = await openSqliteEventStore({ path, log: silentLog, runtime: systemRuntime });
+    const store = await openVerifiable({ path });
     try {
       for (const eventId of answered) {
-        const found = await store.find({ clientId: 'marketing-dashboard', eventId });
+        const found = await store.events.find({ clientId: 'marketing-dashboard', eventId });
         if (found?.deliveries.length !== 1) return `event ${eventId} was answered and is lost`;
       }
       const [fault] = await faultsOf(store);
-      await store.check();
+      await store.upkeep.check();
       return fault === undefined ? null : `${fault.kind}: ${fault.detail}`;
     } finally {
-      await store.close();
+      await store.upkeep.close();
     }
   } catch (error) {
     return String(error);

@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { openSqliteEventStore } from '../../src/external-services/sqlite/sqlite-event-store';
-import { systemRuntime } from '../../src/external-services/system-runtime';
-import { silentLog } from '../contract/sqlite-files';
+import type { EventStore } from '../../src/interfaces/event-store';
+import { openVerifiable } from '../contract/sqlite-files';
 import { faultsOf } from '../contract/store-fixtures';
 import { EventClient } from '../support/event-client';
 import { accepted, FakeDestination } from '../support/fake-destination';
@@ -48,13 +47,13 @@ async function startGateway(more: Record<string, string> = {}): Promise<void> {
   await gateway.start();
 }
 
-async function withStore<T>(read: (store: Awaited<ReturnType<typeof openSqliteEventStore>>) => Promise<T>): Promise<T> {
+async function withStore<T>(read: (store: EventStore) => Promise<T>): Promise<T> {
   const path = join(folder, `${String(number)}.db`);
-  const store = await openSqliteEventStore({ path, log: silentLog, runtime: systemRuntime });
+  const store = await openVerifiable({ path });
   try {
     return await read(store);
   } finally {
-    await store.close();
+    await store.upkeep.close();
   }
 }
 
@@ -110,10 +109,10 @@ async function expectAllRecorded(clients: readonly EventClient[]): Promise<void>
   await withStore(async (store) => {
     expect(await faultsOf(store)).toEqual([]);
     for (const eventId of clients.flatMap((client) => [...client.accepted])) {
-      const found = await store.find({ clientId: 'marketing-dashboard', eventId });
+      const found = await store.events.find({ clientId: 'marketing-dashboard', eventId });
       expect(found?.status).toBe(sent.has(eventId) ? 'delivered' : 'pending');
     }
-    const statuses = (await store.countByStatus()).map(({ status }) => status);
+    const statuses = (await store.deliveries.countByStatus()).map(({ status }) => status);
     expect(statuses).not.toContain('delivering');
   });
   expect(destination.calls).toHaveLength(sent.size);
@@ -148,9 +147,9 @@ test('an attempt that hangs is ended in time, recorded as a possible duplicate a
   client.close();
   const [eventId = ''] = client.accepted;
   await withStore(async (store) => {
-    const attempts = await store.attempts({ clientId: 'marketing-dashboard', eventId });
+    const attempts = await store.events.attempts({ clientId: 'marketing-dashboard', eventId });
     expect(attempts).toMatchObject([{ outcome: 'retryable', error: 'shutdown', possibleDuplicate: 'shutdown' }]);
-    expect((await store.find({ clientId: 'marketing-dashboard', eventId }))?.status).toBe('pending');
+    expect((await store.events.find({ clientId: 'marketing-dashboard', eventId }))?.status).toBe('pending');
   });
 });
 

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFil
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-import { openDatabase } from '../../src/external-services/sqlite/sqlite-driver';
+import { openDatabase } from '../../src/external-services/stores/sqlite/driver';
 import { purchase, TestGateway } from '../support/test-gateway';
 
 /** `npm run store -- …` as a process of its own, beside a gateway that goes on running. */

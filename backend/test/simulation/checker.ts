@@ -1,5 +1,5 @@
-import { DEFAULT_ATTEMPT_LIMIT } from '../../src/external-services/event-store-rules';
-import type { MemoryStoreState, StoredDelivery, StoredEvent } from '../../src/external-services/memory-store-state';
+import { DEFAULT_ATTEMPT_LIMIT } from '../../src/external-services/stores/rules';
+import type { MemoryStoreState, StoredDelivery, StoredEvent } from '../support/memory-store-state';
 import type { AttemptRecord } from '../../src/types/delivery';
 import type { EventInput } from '../../src/types/event';
 import type { SimulatedRuntime } from '../support/simulated-runtime';
@@ -82,7 +82,7 @@ export class Checker {
   committed(verb: string): void {
     const { history, runtime } = this.parts;
     const state = this.parts.state();
-    const counted = [...state.tallies.values()].reduce((sum, count) => sum + count, 0);
+    const counted = [...state.counters.values()].reduce((sum, count) => sum + count, 0);
     if (counted !== state.deliveries.size) {
       history.violate('3 accepted = delivered + dead + open', `${counted} are counted, ${state.deliveries.size} exist`);
     }

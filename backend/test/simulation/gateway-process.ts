@@ -1,4 +1,4 @@
-import { guardAgainstFailedFsync } from '../../src/external-services/fsync-guard';
+import { guardAgainstFailedFsync } from '../../src/external-services/stores/guarded-store';
 import type { Destination } from '../../src/interfaces/destination';
 import type { EventStore } from '../../src/interfaces/event-store';
 import type { Log } from '../../src/interfaces/log';

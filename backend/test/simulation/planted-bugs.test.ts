@@ -1,5 +1,5 @@
-import * as sqliteDriver from '../../src/external-services/sqlite/sqlite-driver';
-import { openConnection } from '../../src/external-services/sqlite/sqlite-connection';
+import * as sqliteDriver from '../../src/external-services/stores/sqlite/driver';
+import { openConnection } from '../../src/external-services/stores/sqlite/connection';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { newPath, removeFiles, silentLog } from '../contract/sqlite-files';
 import { PLANTED_BUGS } from './planted-bugs';

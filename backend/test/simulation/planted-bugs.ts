@@ -1,17 +1,9 @@
 import { createHash } from 'node:crypto';
-import * as fsyncGuard from '../../src/external-services/fsync-guard';
-import { MemoryEventStore, type MemoryStoreOptions } from '../../src/external-services/memory-event-store';
+import * as guardedStore from '../../src/external-services/stores/guarded-store';
+import { withVerbs } from '../../src/external-services/stores/verbs';
+import { MemoryEventStore, type MemoryStoreOptions } from '../support/memory-event-store';
 import type { Destination } from '../../src/interfaces/destination';
-import type {
-  AcceptResult,
-  ClaimRequest,
-  ClaimResult,
-  EventStore,
-  NewEvent,
-  ReplayCommand,
-  Settlement,
-  SettleResult,
-} from '../../src/interfaces/event-store';
+import type { AcceptResult, EventStore, NewEvent, Settlement } from '../../src/interfaces/event-store';
 import type { Runtime } from '../../src/interfaces/runtime';
 import { Blame } from '../../src/services/delivery/blame';
 import { DeliveryLane } from '../../src/services/delivery/delivery-lane';
@@ -31,79 +23,91 @@ export interface PlantedBug {
   readonly patch?: () => void;
 }
 
+/** A store that lives in memory, with a mistake in it. */
+const memoryWith = (plant: (store: MemoryEventStore) => void) => ({
+  makeMemory: (options: MemoryStoreOptions) => {
+    const store = new MemoryEventStore(options);
+    plant(store);
+    return store;
+  },
+});
+
 /** Whoever names a delivery settles it, whatever the number of the attempt. */
-class UnfencedStore extends MemoryEventStore {
-  override settle(settlements: readonly Settlement[]): Promise<SettleResult[]> {
-    const { deliveries } = this.snapshot();
+function unfenced(store: MemoryEventStore): void {
+  const { settle } = store.deliveries;
+  store.deliveries.settle = (settlements) => {
+    const { deliveries } = store.snapshot();
     const attemptOf = ({ deliveryId, attempt }: Settlement) => deliveries.get(deliveryId)?.attempts ?? attempt;
-    return super.settle(settlements.map((settlement) => ({ ...settlement, attempt: attemptOf(settlement) })));
-  }
+    return settle(settlements.map((settlement) => ({ ...settlement, attempt: attemptOf(settlement) })));
+  };
 }
 
 /** A claim takes no lease: the next one takes the same. */
-class LeaselessStore extends MemoryEventStore {
-  override async claimDue(request: ClaimRequest): Promise<ClaimResult> {
-    const result = await super.claimDue({ ...request, leaseMs: 0 });
+function leaseless({ deliveries }: MemoryEventStore): void {
+  const { claimDue } = deliveries;
+  deliveries.claimDue = async (request) => {
+    const result = await claimDue({ ...request, leaseMs: 0 });
     const leaseUntil = request.now + request.leaseMs;
     return { ...result, claimed: result.claimed.map((delivery) => ({ ...delivery, leaseUntil })) };
-  }
+  };
 }
 
 /** What was passed over uses up an attempt all the same. */
-class BurningStore extends MemoryEventStore {
-  override settle(settlements: readonly Settlement[]): Promise<SettleResult[]> {
-    const burning = settlements.map((settlement) =>
-      settlement.next.status === 'pending'
-        ? { ...settlement, next: { ...settlement.next, burnsAttempt: true } }
-        : settlement,
+function burning({ deliveries }: MemoryEventStore): void {
+  const { settle } = deliveries;
+  deliveries.settle = (settlements) =>
+    settle(
+      settlements.map((settlement) =>
+        settlement.next.status === 'pending'
+          ? { ...settlement, next: { ...settlement.next, burnsAttempt: true } }
+          : settlement,
+      ),
     );
-    return super.settle(burning);
-  }
 }
 
 /** It takes whatever it reads for what was stored. */
-class UncheckedStore extends MemoryEventStore {
-  override async claimDue(request: ClaimRequest): Promise<ClaimResult> {
-    const result = await super.claimDue(request);
-    const checksumOf = ({ payload }: { readonly payload: Buffer }) => createHash('sha256').update(payload).digest();
+function unchecked({ deliveries }: MemoryEventStore): void {
+  const { claimDue } = deliveries;
+  const checksumOf = ({ payload }: { readonly payload: Buffer }) => createHash('sha256').update(payload).digest();
+  deliveries.claimDue = async (request) => {
+    const result = await claimDue(request);
     return { ...result, claimed: result.claimed.map((delivery) => ({ ...delivery, checksum: checksumOf(delivery) })) };
-  }
+  };
 }
 
 /** A replay counts from 1 again. */
-class ForgetfulStore extends MemoryEventStore {
-  override async replay(command: ReplayCommand): Promise<number> {
-    const moving = super.replay(command);
-    const state = this.snapshot();
+function forgetful(store: MemoryEventStore): void {
+  const { replay } = store.operator;
+  store.operator.replay = (command) => {
+    const moving = replay(command);
+    const state = store.snapshot();
     for (const id of command.deliveryIds) {
       const delivery = state.deliveries.get(id);
       if (delivery?.status === 'pending') state.deliveries.set(id, { ...delivery, attempts: 0 });
     }
-    this.restore(state);
+    store.restore(state);
     return moving;
-  }
+  };
 }
 
 /** A process that starts knows nothing of the clock that the last one saw. */
-class MarklessStore extends MemoryEventStore {
-  override clockMark(): Promise<null> {
-    return Promise.resolve(null);
-  }
+function withoutHeartbeat({ upkeep }: MemoryEventStore): void {
+  upkeep.heartbeat = () => Promise.resolve(null);
 }
 
-function withAccept(store: EventStore, accept: EventStore['accept']): EventStore {
-  return Object.assign(Object.create(store) as EventStore, { accept });
+function withAccept(store: EventStore, accept: EventStore['events']['accept']): EventStore {
+  return withVerbs(store, { events: { accept } });
 }
 
 /** Commits however late it is. */
 function neverTooLate(store: EventStore): EventStore {
-  return withAccept(store, (events, { backlogMax }) => store.accept(events, { backlogMax }));
+  return withAccept(store, (events, { backlogMax }) => store.events.accept(events, { backlogMax }));
 }
 
 /** Says yes and stores afterwards. */
 function answeringFirst(store: EventStore): EventStore {
   return withAccept(store, async (events, limits) => {
-    store.accept(events, limits).catch(() => undefined);
+    store.events.accept(events, limits).catch(() => undefined);
     return events.map(({ deliveries }): AcceptResult => {
       const standing = deliveries.map(({ destination }) => ({ destination, status: 'pending' as const }));
       return { kind: 'inserted', status: 'pending', deliveries: standing };
@@ -118,9 +122,9 @@ function reservingFirst(): (store: EventStore) => EventStore {
   return (store) =>
     withAccept(store, async (events, limits) => {
       const isNew = events.map((event) => !reserved.has(keyOf(event)));
-      await store.check();
+      await store.upkeep.check();
       for (const event of events) reserved.add(keyOf(event));
-      const fresh = await store.accept(
+      const fresh = await store.events.accept(
         events.filter((_event, index) => isNew[index]),
         limits,
       );
@@ -151,9 +155,11 @@ function takingAnyAnswer(destination: Destination): Destination {
 type Next = Settlement['next'];
 
 function withNext(store: EventStore, nextOf: (next: Next, at: number) => Next): EventStore {
-  const settle: EventStore['settle'] = (settlements) =>
-    store.settle(settlements.map((settlement) => ({ ...settlement, next: nextOf(settlement.next, settlement.at) })));
-  return Object.assign(Object.create(store) as EventStore, { settle });
+  const settle: EventStore['deliveries']['settle'] = (settlements) =>
+    store.deliveries.settle(
+      settlements.map((settlement) => ({ ...settlement, next: nextOf(settlement.next, settlement.at) })),
+    );
+  return withVerbs(store, { deliveries: { settle } });
 }
 
 /** Tries again what was refused for good. */
@@ -182,14 +188,10 @@ function withoutMonotonicClock(runtime: Runtime): Runtime {
   return Object.assign(Object.create(runtime) as Runtime, { monotonic: () => runtime.now() });
 }
 
-const memoryOf = (Store: new (options: MemoryStoreOptions) => MemoryEventStore) => ({
-  makeMemory: (options: MemoryStoreOptions) => new Store(options),
-});
-
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   { name: 'synchronous NORMAL', breaks: /^[12358] /, fault: { isSyncedLazily: true } },
   { name: 'answer before commit', breaks: /^2 /, fault: { wrapStore: answeringFirst } },
-  { name: 'no fencing', breaks: /^[1345] /, fault: memoryOf(UnfencedStore) },
+  { name: 'no fencing', breaks: /^[1345] /, fault: memoryWith(unfenced) },
   {
     name: 'reserve first',
     breaks: /^[28] /,
@@ -209,9 +211,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   { name: 'follow redirects', breaks: /^1 /, fault: { redirectsAreFollowed: true } },
-  { name: 'breaker that burns attempts', breaks: /^7 /, fault: memoryOf(BurningStore) },
-  { name: 'replay that resets attempts', breaks: /^5 attempt numbers/, fault: memoryOf(ForgetfulStore) },
-  { name: 'double claim', breaks: /^5 /, fault: memoryOf(LeaselessStore) },
+  { name: 'breaker that burns attempts', breaks: /^7 /, fault: memoryWith(burning) },
+  { name: 'replay that resets attempts', breaks: /^5 attempt numbers/, fault: memoryWith(forgetful) },
+  { name: 'double claim', breaks: /^5 /, fault: memoryWith(leaseless) },
   {
     name: 'lost nudge',
     breaks: /^7 nothing is delayed/,
@@ -224,10 +226,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   { name: 'purge on clock jump', breaks: /^8 /, fault: { retentionRuntime: withoutMonotonicClock } },
-  { name: 'purge after a jump and a restart', breaks: /^[18] /, fault: memoryOf(MarklessStore) },
+  { name: 'purge after a jump and a restart', breaks: /^[18] /, fault: memoryWith(withoutHeartbeat) },
   { name: 'commit however late', breaks: /^8 /, fault: { wrapStore: neverTooLate } },
   { name: 'payload remade on retry', breaks: /^5 same bytes/, fault: { changeDestination: remakingPayloads } },
-  { name: 'checksums that nobody checks', breaks: /^5 same bytes/, fault: memoryOf(UncheckedStore) },
+  { name: 'checksums that nobody checks', breaks: /^5 same bytes/, fault: memoryWith(unchecked) },
   {
     name: 'sending while outcomes cannot be stored',
     breaks: /^6 /,
@@ -238,7 +240,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'going on after a failed fsync',
     breaks: /^6 /,
     fault: {},
-    patch: () => jest.spyOn(fsyncGuard, 'guardAgainstFailedFsync').mockImplementation((store) => store),
+    patch: () => jest.spyOn(guardedStore, 'guardAgainstFailedFsync').mockImplementation((store) => store),
   },
   {
     name: 'Retry-After that is not obeyed',

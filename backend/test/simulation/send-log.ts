@@ -1,4 +1,4 @@
-import type { MemoryStoreState, StoredDelivery, StoredEvent } from '../../src/external-services/memory-store-state';
+import type { MemoryStoreState, StoredDelivery, StoredEvent } from '../support/memory-store-state';
 import type { Destination, Parcel, UpstreamAnswer } from '../../src/interfaces/destination';
 import type { SimulatedRuntime } from '../support/simulated-runtime';
 import type { History } from './history';

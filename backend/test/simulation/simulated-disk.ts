@@ -1,5 +1,5 @@
-import type { MemoryEventStore } from '../../src/external-services/memory-event-store';
-import type { MemoryStoreState } from '../../src/external-services/memory-store-state';
+import type { MemoryEventStore } from '../support/memory-event-store';
+import type { MemoryStoreState } from '../support/memory-store-state';
 import { StoreUnavailableError } from '../../src/interfaces/event-store';
 import type { SimulatedRuntime } from '../support/simulated-runtime';
 import type { Dice } from './dice';

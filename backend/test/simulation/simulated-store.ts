@@ -1,34 +1,7 @@
-import type { MemoryEventStore } from '../../src/external-services/memory-event-store';
-import type {
-  AcceptLimits,
-  AcceptResult,
-  ClaimRequest,
-  ClaimResult,
-  ClockMark,
-  DeliveryQuery,
-  DiscardCommand,
-  EventQuery,
-  EventStore,
-  NewEvent,
-  Page,
-  PruneCommand,
-  ReplayCommand,
-  Settlement,
-  SettleResult,
-  StoreFault,
-} from '../../src/interfaces/event-store';
-import type {
-  AttemptView,
-  ClaimedDelivery,
-  DeliveryView,
-  EventView,
-  HeldTime,
-  Hold,
-  OperatorAction,
-  PossibleDuplicateCount,
-  StatusCount,
-} from '../../src/types/delivery';
-import type { EventKey, PointsCount } from '../../src/types/event';
+import { callVerb, storeOf, withVerbs } from '../../src/external-services/stores/verbs';
+import type { EventStore } from '../../src/interfaces/event-store';
+import type { ClaimedDelivery } from '../../src/types/delivery';
+import type { MemoryEventStore } from '../support/memory-event-store';
 import type { SimulatedDisk } from './simulated-disk';
 import type { SimulatedProcess } from './simulated-process';
 
@@ -40,130 +13,45 @@ export interface StoreWatch {
 }
 
 /** One process's connection to the disk: what changes something is a transaction there, what reads waits for no lock. */
-export class SimulatedStore implements EventStore {
-  constructor(
-    private readonly disk: SimulatedDisk,
-    private readonly memory: MemoryEventStore,
-    private readonly process: SimulatedProcess,
-    private readonly watch: StoreWatch,
-  ) {}
-
-  accept(events: readonly NewEvent[], limits: AcceptLimits): Promise<AcceptResult[]> {
-    return this.write('accept', () => this.memory.accept(events, limits));
-  }
-
-  async claimDue(request: ClaimRequest): Promise<ClaimResult> {
-    const askedAt = this.process.monotonic();
-    const result = await this.write('claimDue', () => this.memory.claimDue(request));
-    this.watch.claimed(request.destination, askedAt, result.claimed);
-    return result;
-  }
-
-  async settle(settlements: readonly Settlement[]): Promise<SettleResult[]> {
-    try {
-      const results = await this.write('settle', () => this.memory.settle(settlements));
-      this.watch.settled(this.process, true);
-      return results;
-    } catch (error) {
-      this.watch.settled(this.process, false);
-      throw error;
-    }
-  }
-
-  find(key: EventKey): Promise<EventView | null> {
-    return this.read(() => this.memory.find(key));
-  }
-
-  list(query: EventQuery): Promise<Page<EventView>> {
-    return this.read(() => this.memory.list(query));
-  }
-
-  listDeliveries(query: DeliveryQuery): Promise<Page<DeliveryView>> {
-    return this.read(() => this.memory.listDeliveries(query));
-  }
-
-  attempts(key: EventKey): Promise<AttemptView[] | null> {
-    return this.read(() => this.memory.attempts(key));
-  }
-
-  replay(command: ReplayCommand): Promise<number> {
-    return this.write('replay', () => {
-      const { deliveries } = this.memory.snapshot();
-      const statusOf = (id: number) => deliveries.get(id)?.status;
-      this.watch.replayed(command.deliveryIds.filter((id) => command.from.some((status) => status === statusOf(id))));
-      return this.memory.replay(command);
-    });
-  }
-
-  discard(command: DiscardCommand): Promise<number> {
-    return this.write('discard', () => this.memory.discard(command));
-  }
-
-  points(userId: string): Promise<PointsCount[]> {
-    return this.read(() => this.memory.points(userId));
-  }
-
-  countByStatus(): Promise<StatusCount[]> {
-    return this.read(() => this.memory.countByStatus());
-  }
-
-  possibleDuplicates(): Promise<PossibleDuplicateCount[]> {
-    return this.read(() => this.memory.possibleDuplicates());
-  }
-
-  holds(): Promise<Hold[]> {
-    return this.read(() => this.memory.holds());
-  }
-
-  setHold(destination: string, hold: Hold | null, action: OperatorAction): Promise<void> {
-    return this.write('setHold', () => this.memory.setHold(destination, hold, action));
-  }
-
-  heldMs(): Promise<HeldTime[]> {
-    return this.read(() => this.memory.heldMs());
-  }
-
-  addHeld(destination: string, ms: number): Promise<void> {
-    return this.write('addHeld', () => this.memory.addHeld(destination, ms));
-  }
-
-  actions(limit: number): Promise<OperatorAction[]> {
-    return this.read(() => this.memory.actions(limit));
-  }
-
-  recordAction(action: OperatorAction): Promise<void> {
-    return this.write('recordAction', () => this.memory.recordAction(action));
-  }
-
-  prune(command: PruneCommand): Promise<number> {
-    return this.write('prune', () => this.memory.prune(command));
-  }
-
-  clockMark(): Promise<ClockMark | null> {
-    return this.read(() => this.memory.clockMark());
-  }
-
-  markClock(mark: ClockMark): Promise<void> {
-    return this.write('markClock', () => this.memory.markClock(mark));
-  }
-
-  verify(onProgress?: (checkedEvents: number) => void): AsyncIterable<StoreFault> {
-    return this.memory.verify(onProgress);
-  }
-
-  check(): Promise<void> {
-    return this.write('check', () => this.memory.check());
-  }
-
-  async close(): Promise<void> {
+export function simulatedStore(
+  disk: SimulatedDisk,
+  memory: MemoryEventStore,
+  process: SimulatedProcess,
+  watch: StoreWatch,
+): EventStore {
+  const store = storeOf((verb) => async (...args) => {
     // The disk stays; a connection has nothing of its own.
-  }
-
-  private write<T>(verb: string, commit: () => Promise<T>): Promise<T> {
-    return this.disk.write(this.process, verb, commit);
-  }
-
-  private read<T>(look: () => Promise<T>): Promise<T> {
-    return this.disk.read(this.process, look);
-  }
+    if (verb.effect === 'ends') return undefined;
+    const call = () => callVerb(memory, verb, args);
+    return verb.effect === 'reads' ? disk.read(process, call) : disk.write(process, verb.name, call);
+  });
+  return withVerbs(store, {
+    deliveries: {
+      claimDue: async (request) => {
+        const askedAt = process.monotonic();
+        const result = await store.deliveries.claimDue(request);
+        watch.claimed(request.destination, askedAt, result.claimed);
+        return result;
+      },
+      settle: async (settlements) => {
+        try {
+          const results = await store.deliveries.settle(settlements);
+          watch.settled(process, true);
+          return results;
+        } catch (error) {
+          watch.settled(process, false);
+          throw error;
+        }
+      },
+    },
+    operator: {
+      replay: (command) =>
+        disk.write(process, 'replay', () => {
+          const { deliveries } = memory.snapshot();
+          const statusOf = (id: number) => deliveries.get(id)?.status;
+          watch.replayed(command.deliveryIds.filter((id) => command.from.some((status) => status === statusOf(id))));
+          return memory.operator.replay(command);
+        }),
+    },
+  });
 }

@@ -1,4 +1,5 @@
-import { MemoryEventStore, type MemoryStoreOptions } from '../../src/external-services/memory-event-store';
+import { MemoryEventStore, type MemoryStoreOptions } from '../support/memory-event-store';
+import { findFaults } from '../support/memory-store-reads';
 import type { Destination } from '../../src/interfaces/destination';
 import type { EventStore } from '../../src/interfaces/event-store';
 import type { Runtime } from '../../src/interfaces/runtime';
@@ -14,7 +15,7 @@ import { SimulatedClients } from './simulated-client';
 import { DestinationsFile } from './simulated-destinations';
 import { SimulatedDisk } from './simulated-disk';
 import { SimulatedProcess } from './simulated-process';
-import { SimulatedStore } from './simulated-store';
+import { simulatedStore } from './simulated-store';
 import { SimulatedUpstream } from './simulated-upstream';
 
 /** What a planted bug changes in the simulation's adapters. Without one, everything is as it should be. */
@@ -128,7 +129,7 @@ class Simulation {
     await this.waitForTheEnd();
     this.checker.finish();
     let faults = 0;
-    for await (const { kind, detail } of this.memory.verify()) {
+    for (const { kind, detail } of findFaults(this.memory.snapshot())) {
       if (kind === 'checksum') faults += 1;
       else history.violate(`store ${kind}`, detail);
     }
@@ -180,7 +181,7 @@ class Simulation {
       settled: sends.settled.bind(sends),
       replayed: checker.replayed.bind(checker),
     };
-    const honest = new SimulatedStore(disk, memory, process, watch);
+    const honest = simulatedStore(disk, memory, process, watch);
     const store = fault.wrapStore?.(honest) ?? honest;
     const retentionRuntime = fault.retentionRuntime?.(process) ?? process;
     const changeDestination = (destination: Destination) =>

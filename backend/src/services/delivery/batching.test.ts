@@ -2,7 +2,7 @@ import { makeEvents, ROOMY } from '../../../test/contract/store-fixtures';
 import { silentLog } from '../../../test/contract/sqlite-files';
 import { ScriptedDestination, status, yes } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import type { DestinationContract, Parcel } from '../../interfaces/destination';
 import type { DeliveryStatus } from '../../types/event';
 import { EventFeed } from '../events/event-feed';
@@ -21,7 +21,7 @@ async function world(events: number, contract: Partial<DestinationContract>, con
   const runtime = new SimulatedRuntime({ seed: 7 });
   const store = new MemoryEventStore();
   const made = makeEvents(events);
-  await store.accept(made, ROOMY);
+  await store.events.accept(made, ROOMY);
   const [name = ''] = made.flatMap(({ deliveries }) => deliveries.map(({ destination }) => destination));
   const destination = new ScriptedDestination({
     name,
@@ -38,7 +38,7 @@ async function world(events: number, contract: Partial<DestinationContract>, con
   };
   const ids = made.map(({ event }) => event.eventId);
   const count = async (wanted: DeliveryStatus) =>
-    (await store.countByStatus()).find((each) => each.status === wanted)?.count ?? 0;
+    (await store.deliveries.countByStatus()).find((each) => each.status === wanted)?.count ?? 0;
   return { runtime, store, destination, start, ids, count };
 }
 
@@ -50,7 +50,7 @@ test('what is due goes in one call, and each delivery has its own attempt', asyn
   await runtime.advance(1_000);
   expect(destination.calls.map(({ length }) => length)).toEqual([1_000]);
   expect(await count('delivered')).toBe(1_000);
-  expect(await store.attempts({ eventId: ids[17] ?? '', clientId: null })).toMatchObject([
+  expect(await store.events.attempts({ eventId: ids[17] ?? '', clientId: null })).toMatchObject([
     { number: 1, outcome: 'delivered' },
   ]);
 });
@@ -82,7 +82,7 @@ test('one bad event among 1 000 costs 21 calls, and only it is dead', async () =
   expect(await count('dead')).toBe(1);
   expect(destination.calls.length).toBeLessThanOrEqual(21);
   expect(destination.calls.length).toBeGreaterThan(10);
-  const view = await store.find({ eventId: bad ?? '', clientId: null });
+  const view = await store.events.find({ eventId: bad ?? '', clientId: null });
   expect(view?.deliveries).toMatchObject([
     { status: 'dead', deadReason: 'rejected', attempts: 1, lastHttpStatus: 400 },
   ]);
@@ -106,7 +106,7 @@ test('where the answer speaks of each event, each has its own outcome', async ()
   await start();
   await runtime.advance(500);
   expect([await count('delivered'), await count('dead'), await count('pending')]).toEqual([1, 3, 2]);
-  const unread = await store.attempts({ eventId: ids[4] ?? '', clientId: null });
+  const unread = await store.events.attempts({ eventId: ids[4] ?? '', clientId: null });
   expect(unread).toMatchObject([{ error: 'answer_unreadable', possibleDuplicate: 'answer_unreadable' }]);
   await runtime.advance(60_000);
   expect([await count('delivered'), await count('dead')]).toEqual([3, 3]);

@@ -1,7 +1,7 @@
 import { claim, delivered, makeEvents, makeRecord, rejected, ROOMY, uuid } from '../../../test/contract/store-fixtures';
 import { ScriptedDestination } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import type { DestinationContract } from '../../interfaces/destination';
 import type { PossibleDuplicateReason } from '../../types/delivery';
 import { DeadLetterService } from './dead-letter-service';
@@ -35,7 +35,7 @@ async function world(counts: { young?: number; old?: number; taken?: number }, c
   const { young = 0, old = 0, taken = 0 } = counts;
   const seconds = runtime.now() / 1000;
   const isOld = (number: number): boolean => number > young && number <= young + old;
-  await store.accept(
+  await store.events.accept(
     makeEvents(young + old + taken, (number) => ({
       eventTimeSeconds: isOld(number) ? seconds - 864_000 : seconds - 60,
       acceptedAt: runtime.now(),
@@ -44,7 +44,7 @@ async function world(counts: { young?: number; old?: number; taken?: number }, c
   );
   const { claimed } = await claim(store, { now: runtime.now(), limit: 10_000 });
   const possibleDuplicate: PossibleDuplicateReason = 'answer_lost';
-  await store.settle(
+  await store.deliveries.settle(
     claimed.map((delivery, index) => {
       const settlement = rejected(delivery);
       if (index < young + old) return settlement;
@@ -57,7 +57,8 @@ async function world(counts: { young?: number; old?: number; taken?: number }, c
   const nudge = (destination: string) => void nudged.push(destination);
   const service = new DeadLetterService({ store, runtime, destinations: () => destinations, nudge });
   const ask = { filter: { status: 'dead' }, isDryRun: false, force: false, actor: 'ann' } as const;
-  const statuses = async () => Object.fromEntries((await store.countByStatus()).map((row) => [row.status, row.count]));
+  const statuses = async () =>
+    Object.fromEntries((await store.deliveries.countByStatus()).map((row) => [row.status, row.count]));
   return { runtime, store, service, nudged, ask, statuses };
 }
 
@@ -66,7 +67,7 @@ test('a dry run counts by the contract; a real one leaves alone what would be re
   const counts = { matched: 9, tooOld: 3, countsTwice: 2 };
   const dry = await runtime.until(service.replay({ ...ask, isDryRun: true }, NEVER));
   expect(dry).toEqual({ ...counts, replayed: 0 });
-  expect(await store.actions(10)).toEqual([]);
+  expect(await store.operator.actions(10)).toEqual([]);
   expect(nudged).toEqual([]);
 
   expect(await runtime.until(service.replay(ask, NEVER))).toEqual({ ...counts, replayed: 4 });
@@ -82,7 +83,7 @@ test('a dry run counts by the contract; a real one leaves alone what would be re
 test('who asked, and for what, is recorded before anything moves', async () => {
   const { runtime, store, service, ask } = await world({ young: 1 }, CONTRACT);
   await runtime.until(service.replay({ ...ask, force: true }, NEVER));
-  expect(await store.actions(10)).toMatchObject([
+  expect(await store.operator.actions(10)).toMatchObject([
     { actor: 'ann', action: 'replay', detail: '1 delivery: 100' },
     { actor: 'ann', action: 'replay', detail: 'asked for: {"status":"dead"} with force' },
   ]);
@@ -111,12 +112,12 @@ test('one event that would be refused or count twice is replayed only with force
 
 test("two clients' events of one id are told apart", async () => {
   const { store, service } = await world({ young: 1 }, CONTRACT);
-  await store.accept(
+  await store.events.accept(
     makeEvents(1, () => ({ clientId: 'client-b' })),
     ROOMY,
   );
   const { claimed } = await claim(store, { now: 1e13 });
-  await store.settle(claimed.map((taken) => delivered(taken)));
+  await store.deliveries.settle(claimed.map((taken) => delivered(taken)));
   const choice = { eventId: uuid(1), destination: undefined, actor: 'ann' };
   await expect(service.replayEvent({ ...choice, clientId: undefined }, true)).rejects.toThrow(
     /client-b, client-a|client-a, client-b/,

@@ -58,7 +58,7 @@ export class DeadLetterService {
 
   /** Newest created first. */
   list(query: DeliveryQuery): Promise<Page<DeliveryView>> {
-    return this.parts.store.listDeliveries(query);
+    return this.parts.store.deliveries.list(query);
   }
 
   /** Sends again whatever matches, however many, in chunks between which others get their turn; stops at the next chunk when `until` aborts. */
@@ -69,7 +69,7 @@ export class DeadLetterService {
     }
     if (!isDryRun) {
       const detail = `asked for: ${JSON.stringify(filter)}${force ? ' with force' : ''}`;
-      await store.recordAction({ at: runtime.now(), actor, action: 'replay', detail });
+      await store.operator.recordAction({ at: runtime.now(), actor, action: 'replay', detail });
     }
     const report = { matched: 0, tooOld: 0, countsTwice: 0, replayed: 0 };
     for await (const deliveries of this.chunks(filter, until)) {
@@ -95,13 +95,19 @@ export class DeadLetterService {
     const report = { matched: 0, discarded: 0 };
     if (!isDryRun) {
       const detail = `asked for: ${JSON.stringify(filter)}; ${reason}`;
-      await store.recordAction({ at: runtime.now(), actor, action: 'discard', detail });
+      await store.operator.recordAction({ at: runtime.now(), actor, action: 'discard', detail });
     }
     for await (const deliveries of this.chunks(filter, until)) {
       report.matched += deliveries.length;
       if (isDryRun) continue;
       const deliveryIds = deliveries.map(({ deliveryId }) => deliveryId);
-      report.discarded += await store.discard({ deliveryIds, at: runtime.now(), from: [filter.status], actor, reason });
+      report.discarded += await store.operator.discard({
+        deliveryIds,
+        at: runtime.now(),
+        from: [filter.status],
+        actor,
+        reason,
+      });
     }
     return report;
   }
@@ -126,7 +132,13 @@ export class DeadLetterService {
     const deliveryIds = (await this.deliveriesOf(choice)).map(({ deliveryId }) => deliveryId);
     // The store decides by the state of that moment: a worker may claim one between a look and the act.
     const from = ['dead', 'pending'] as const;
-    const discarded = await store.discard({ deliveryIds, at: runtime.now(), from, actor: choice.actor, reason });
+    const discarded = await store.operator.discard({
+      deliveryIds,
+      at: runtime.now(),
+      from,
+      actor: choice.actor,
+      reason,
+    });
     if (discarded === 0) throw new AppError('invalid_state', whyNotDiscarded(await this.deliveriesOf(choice)));
     return { view: await this.find(choice), discarded };
   }
@@ -134,7 +146,7 @@ export class DeadLetterService {
   private async *chunks(filter: DeliveryFilter, until: AbortSignal): AsyncGenerator<readonly DeliveryView[]> {
     let cursor: string | null = null;
     do {
-      const page: Page<DeliveryView> = await this.parts.store.listDeliveries({
+      const page: Page<DeliveryView> = await this.parts.store.deliveries.list({
         ...filter,
         limit: CHUNK,
         ...(cursor !== null && { cursor }),
@@ -152,7 +164,7 @@ export class DeadLetterService {
   ): Promise<number> {
     if (deliveries.length === 0) return 0;
     const deliveryIds = deliveries.map(({ deliveryId }) => deliveryId);
-    const moved = await this.parts.store.replay({ deliveryIds, at: this.parts.runtime.now(), from, actor });
+    const moved = await this.parts.store.operator.replay({ deliveryIds, at: this.parts.runtime.now(), from, actor });
     for (const destination of new Set(deliveries.map((delivery) => delivery.destination))) {
       this.parts.nudge(destination);
     }
@@ -160,7 +172,7 @@ export class DeadLetterService {
   }
 
   private async find({ eventId, clientId }: EventChoice): Promise<EventView> {
-    const view = await this.parts.store.find({ eventId, clientId: clientId ?? null });
+    const view = await this.parts.store.events.find({ eventId, clientId: clientId ?? null });
     if (view === null) throw new AppError('not_found', 'There is no such event.');
     return view;
   }
@@ -168,7 +180,7 @@ export class DeadLetterService {
   private async deliveriesOf(choice: EventChoice): Promise<readonly DeliveryView[]> {
     const { eventId, clientId, destination } = choice;
     const { deliveries } = await this.find(choice);
-    const { data } = await this.parts.store.listDeliveries({ eventId, limit: CHUNK });
+    const { data } = await this.parts.store.deliveries.list({ eventId, limit: CHUNK });
     const owners = [...new Set(data.map((delivery) => delivery.clientId))];
     if (clientId === undefined && owners.length > 1) {
       const detail = `must name one of ${owners.slice(0, 10).join(', ')}: each has an event with this id`;

@@ -2,7 +2,7 @@ import { makeEvents, ROOMY } from '../../../test/contract/store-fixtures';
 import { silentLog } from '../../../test/contract/sqlite-files';
 import { ScriptedDestination, yes } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import { StoreUnavailableError } from '../../interfaces/event-store';
 import { EventFeed } from '../events/event-feed';
 import { DeliveryWorker } from './delivery-worker';
@@ -33,14 +33,14 @@ class World {
       this.calling -= 1;
       return yes;
     };
-    const [claimDue, settle] = [store.claimDue.bind(store), store.settle.bind(store)];
-    jest.spyOn(store, 'claimDue').mockImplementation(async (request) => {
+    const [claimDue, settle] = [store.deliveries.claimDue.bind(store), store.deliveries.settle.bind(store)];
+    jest.spyOn(store.deliveries, 'claimDue').mockImplementation(async (request) => {
       const result = await claimDue(request);
       await runtime.sleep(1);
       if (result.claimed.length > 0) this.claims += 1;
       return result;
     });
-    jest.spyOn(store, 'settle').mockImplementation(async (settlements) => {
+    jest.spyOn(store.deliveries, 'settle').mockImplementation(async (settlements) => {
       await runtime.sleep(1);
       return settle(settlements);
     });
@@ -51,7 +51,7 @@ class World {
   }
 
   async start(): Promise<void> {
-    await this.store.accept(makeEvents(EVENTS), ROOMY);
+    await this.store.events.accept(makeEvents(EVENTS), ROOMY);
     await this.worker.start();
   }
 
@@ -60,7 +60,7 @@ class World {
   }
 
   async count(status: string): Promise<number> {
-    const counts = await this.store.countByStatus();
+    const counts = await this.store.deliveries.countByStatus();
     return counts.find((entry) => entry.status === status)?.count ?? 0;
   }
 }
@@ -93,7 +93,7 @@ test('once an outcome cannot be recorded, what was claimed ahead is not sent unt
   await world.runtime.advance(100);
   expect(await world.count('delivering')).toBeGreaterThan(PLACES);
   let callsThen = 0;
-  const full = jest.spyOn(world.store, 'settle').mockImplementation(() => {
+  const full = jest.spyOn(world.store.deliveries, 'settle').mockImplementation(() => {
     callsThen ||= world.destination.calls.length;
     return Promise.reject(new StoreUnavailableError('full', false));
   });
@@ -117,6 +117,8 @@ test('a stop gives back what was claimed ahead, due at once', async () => {
   expect(await world.count('delivering')).toBe(0);
   expect(await world.count('delivered')).toBe(world.destination.calls.length);
   const now = world.runtime.now();
-  const left = await world.runtime.until(world.store.claimDue({ destination: 'ads', limit: EVENTS, now, leaseMs: 1 }));
+  const left = await world.runtime.until(
+    world.store.deliveries.claimDue({ destination: 'ads', limit: EVENTS, now, leaseMs: 1 }),
+  );
   expect(left.claimed).toHaveLength(EVENTS - callsBefore);
 });

@@ -186,7 +186,7 @@ export class DeliveryLane implements Startable {
       now: runtime.now(),
       leaseMs: settings.leaseMs,
     };
-    const result = await store.claimDue({ ...request, ...(except.length > 0 && { except }) });
+    const result = await store.deliveries.claimDue({ ...request, ...(except.length > 0 && { except }) });
     for (const { eventId, clientId } of result.buried) this.publishDead(eventId, clientId, 'attempts_exhausted');
     return result;
   }

@@ -1,6 +1,6 @@
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { silentLog } from '../../../test/contract/sqlite-files';
-import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import { StoreUnavailableError } from '../../interfaces/event-store';
 import { Circuit } from '../resilience/circuit';
 import { DestinationHolds } from './destination-holds';
@@ -37,8 +37,8 @@ test('a pause holds the circuit, over a restart too, until it is resumed', async
   await second.holds.resume('ads', 'bob');
   expect(second.circuit.permits()).toBe(Infinity);
   expect(second.holds.of('ads')).toBeNull();
-  expect(await store.holds()).toEqual([]);
-  expect(await store.actions(10)).toMatchObject([
+  expect(await store.operator.holds()).toEqual([]);
+  expect(await store.operator.actions(10)).toMatchObject([
     { actor: 'bob', action: 'resume', detail: 'ads' },
     { actor: 'ann', action: 'pause', detail: 'ads: they are migrating' },
   ]);
@@ -67,8 +67,8 @@ test('what another process pauses and resumes is taken over', async () => {
 test('a reading of the store that a pause has overtaken changes nothing', async () => {
   const store = new MemoryEventStore();
   const { circuit, holds } = await open(store);
-  const old = await store.holds();
-  jest.spyOn(store, 'holds').mockImplementationOnce(async () => {
+  const old = await store.operator.holds();
+  jest.spyOn(store.operator, 'holds').mockImplementationOnce(async () => {
     await holds.pause('ads', 'just now', 'ann');
     return old;
   });
@@ -82,7 +82,7 @@ test('a circuit that its lane holds (410) is gone: it stays held over a restart,
   circuit.hold('gone');
   await runtime.advance(0);
   expect(holds.of('ads')).toMatchObject({ kind: 'gone', actor: 'sluice' });
-  expect(await store.holds()).toMatchObject([{ destination: 'ads', kind: 'gone' }]);
+  expect(await store.operator.holds()).toMatchObject([{ destination: 'ads', kind: 'gone' }]);
   const again = await open(store);
   expect(again.circuit.permits()).toBe(0);
 });
@@ -90,15 +90,15 @@ test('a circuit that its lane holds (410) is gone: it stays held over a restart,
 test('a 410 while the store cannot commit is stored as soon as it can, and holds meanwhile', async () => {
   const store = new MemoryEventStore();
   const { circuit, holds } = await open(store);
-  const full = jest.spyOn(store, 'setHold').mockRejectedValue(new StoreUnavailableError('full', false));
+  const full = jest.spyOn(store.operator, 'setHold').mockRejectedValue(new StoreUnavailableError('full', false));
   circuit.hold('gone');
   await runtime.advance(10_000);
-  expect(await store.holds()).toEqual([]);
+  expect(await store.operator.holds()).toEqual([]);
   expect(circuit.permits()).toBe(0);
   expect(holds.of('ads')?.kind).toBe('gone');
   full.mockRestore();
   await runtime.advance(2_000);
-  expect(await store.holds()).toMatchObject([{ kind: 'gone' }]);
+  expect(await store.operator.holds()).toMatchObject([{ kind: 'gone' }]);
 });
 
 test('for how long it was held: a pause of now included, over a restart and in every process', async () => {
@@ -127,7 +127,7 @@ test('for how long it was held: a pause of now included, over a restart and in e
 test('the time of a 410 counts from its answer, also while the store cannot take its hold', async () => {
   const store = new MemoryEventStore();
   const { circuit, holds } = await open(store);
-  const full = jest.spyOn(store, 'setHold').mockRejectedValue(new StoreUnavailableError('full', false));
+  const full = jest.spyOn(store.operator, 'setHold').mockRejectedValue(new StoreUnavailableError('full', false));
   circuit.hold('gone');
   await runtime.advance(3_500);
   expect(holds.heldMs('ads', runtime.now())).toBe(3_500);
@@ -143,7 +143,7 @@ test('the time of a 401 counts as held: at each refused probe in the store, over
   const store = new MemoryEventStore();
   const { circuit, holds } = await open(store);
   const heldMs = (of = holds) => of.heldMs('ads', runtime.now());
-  const stored = async () => (await store.heldMs()).map((held) => held.heldMs);
+  const stored = async () => (await store.operator.heldMs()).map((held) => held.heldMs);
   circuit.trip();
   const since = runtime.now();
   await runtime.advance(60);
@@ -153,7 +153,7 @@ test('the time of a 401 counts as held: at each refused probe in the store, over
   circuit.trip();
   await runtime.advance(0);
   expect([heldMs(), await stored(), holds.of('ads')?.since]).toEqual([100, [100], since]);
-  const full = jest.spyOn(store, 'addHeld').mockRejectedValue(new StoreUnavailableError('full', false));
+  const full = jest.spyOn(store.operator, 'addHeld').mockRejectedValue(new StoreUnavailableError('full', false));
   await runtime.advance(150);
   circuit.acquireTrial()?.succeeded();
   expect(circuit.state).toBe('CLOSED');
@@ -188,7 +188,7 @@ test('a 410 to too few is shown and not stored, and a resume ends it', async () 
   circuit.trip('gone');
   await runtime.advance(10_000);
   expect(holds.of('ads')).toMatchObject({ kind: 'gone', actor: 'sluice' });
-  expect(await store.holds()).toEqual([]);
+  expect(await store.operator.holds()).toEqual([]);
   await holds.resume('ads', 'ann');
   expect([holds.of('ads'), circuit.state]).toEqual([null, 'CLOSED']);
 });
@@ -196,7 +196,7 @@ test('a 410 to too few is shown and not stored, and a resume ends it', async () 
 test('a pause that the store cannot take changes nothing', async () => {
   const store = new MemoryEventStore();
   const { circuit, holds } = await open(store);
-  jest.spyOn(store, 'setHold').mockRejectedValueOnce(new StoreUnavailableError('full', false));
+  jest.spyOn(store.operator, 'setHold').mockRejectedValueOnce(new StoreUnavailableError('full', false));
   await expect(holds.pause('ads', 'x', 'ann')).rejects.toThrow(StoreUnavailableError);
   expect(holds.of('ads')).toBeNull();
   expect(circuit.permits()).toBe(Infinity);
@@ -207,7 +207,7 @@ test('a 401 is shown until the circuit closes, and is not stored', async () => {
   const { circuit, holds } = await open(store);
   circuit.trip();
   expect(holds.of('ads')).toMatchObject({ kind: 'unauthorized', actor: 'sluice' });
-  expect(await store.holds()).toEqual([]);
+  expect(await store.operator.holds()).toEqual([]);
   await runtime.advance(100);
   for (let probe = 0; probe < 2; probe += 1) circuit.acquire()?.succeeded();
   expect(circuit.state).toBe('CLOSED');

@@ -93,7 +93,7 @@ export class DestinationHolds implements Startable {
   /** Ends a pause and whatever the gateway holds it for. Rejects with StoreUnavailableError, and then changed nothing. */
   async resume(destination: string, actor: string): Promise<void> {
     const action = { at: this.parts.runtime.now(), actor, action: 'resume', detail: destination };
-    await this.parts.store.setHold(destination, null, action);
+    await this.parts.store.operator.setHold(destination, null, action);
     this.noteHold(destination, null, action.at);
     this.held.delete(destination);
     this.unsaved.delete(destination);
@@ -111,7 +111,10 @@ export class DestinationHolds implements Startable {
 
   private async read(): Promise<void> {
     const before = this.changes;
-    const [holds, heldTimes] = await Promise.all([this.parts.store.holds(), this.parts.store.heldMs()]);
+    const [holds, heldTimes] = await Promise.all([
+      this.parts.store.operator.holds(),
+      this.parts.store.operator.heldMs(),
+    ]);
     if (before !== this.changes) return;
     this.heldTimes = new Map(heldTimes.map((heldTime) => [heldTime.destination, heldTime]));
     this.apply(holds);
@@ -130,7 +133,7 @@ export class DestinationHolds implements Startable {
   private async save(hold: Hold, detail: string): Promise<void> {
     const { destination, kind, actor } = hold;
     const action = kind === 'operator' ? 'pause' : 'hold';
-    await this.parts.store.setHold(destination, hold, {
+    await this.parts.store.operator.setHold(destination, hold, {
       at: hold.since,
       actor,
       action,
@@ -212,7 +215,7 @@ export class DestinationHolds implements Startable {
     if (ms === 0 || this.paying.has(destination)) return;
     this.paying.add(destination);
     try {
-      await this.parts.store.addHeld(destination, ms);
+      await this.parts.store.operator.addHeld(destination, ms);
     } finally {
       this.paying.delete(destination);
     }

@@ -38,12 +38,12 @@ export class DestinationService {
     const { store, destinations, circuits, holds } = this.parts;
     const configured = new Map(destinations().map((destination) => [destination.name, destination]));
     const counts = new Map<string, Record<DeliveryStatus, number>>();
-    for (const { destination, status, count } of await store.countByStatus()) {
+    for (const { destination, status, count } of await store.deliveries.countByStatus()) {
       const known = counts.get(destination) ?? { ...NONE };
       counts.set(destination, { ...known, [status]: count });
     }
     const duplicates = new Map<string, Record<string, number>>();
-    for (const { destination, reason, count } of await store.possibleDuplicates()) {
+    for (const { destination, reason, count } of await store.deliveries.possibleDuplicates()) {
       duplicates.set(destination, { ...duplicates.get(destination), [reason]: count });
     }
     const names = [...new Set([...configured.keys(), ...counts.keys()])];
@@ -81,6 +81,6 @@ export class DestinationService {
 
   /** What operators did, newest first. */
   actions(limit: number): Promise<OperatorAction[]> {
-    return this.parts.store.actions(limit);
+    return this.parts.store.operator.actions(limit);
   }
 }

@@ -2,7 +2,7 @@ import { makeEvent, makeEvents, ROOMY, uuid } from '../../../test/contract/store
 import { silentLog } from '../../../test/contract/sqlite-files';
 import { ScriptedDestination, status, yes } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import type { UpstreamAnswer } from '../../interfaces/destination';
 import { StoreUnavailableError } from '../../interfaces/event-store';
 import { EventFeed } from '../events/event-feed';
@@ -31,7 +31,7 @@ async function startWorker({ runtime, store, destination }: ReturnType<typeof wo
 }
 
 const delivered = async (store: MemoryEventStore): Promise<number> =>
-  (await store.listDeliveries({ status: 'delivered', limit: 200 })).data.length;
+  (await store.deliveries.list({ status: 'delivered', limit: 200 })).data.length;
 
 afterEach(async () => {
   for (const stop of running.splice(0)) await stop();
@@ -41,8 +41,8 @@ describe('while outcomes cannot be recorded', () => {
   test('nothing more is sent, though claims would succeed; it goes on by itself, each event sent once', async () => {
     const here = world();
     const { runtime, store, destination } = here;
-    await store.accept(makeEvents(20), ROOMY);
-    const full = jest.spyOn(store, 'settle').mockRejectedValue(new StoreUnavailableError('full', false));
+    await store.events.accept(makeEvents(20), ROOMY);
+    const full = jest.spyOn(store.deliveries, 'settle').mockRejectedValue(new StoreUnavailableError('full', false));
     await startWorker(here);
     await runtime.advance(200_000);
     // No more than were under way when it failed, however long it lasts: not even past their leases.
@@ -56,8 +56,10 @@ describe('while outcomes cannot be recorded', () => {
   test('a store that refuses claims is asked again, and nothing is sent meanwhile', async () => {
     const here = world();
     const { runtime, store, destination } = here;
-    await store.accept(makeEvents(3), ROOMY);
-    const failing = jest.spyOn(store, 'claimDue').mockRejectedValue(new StoreUnavailableError('I/O error', false));
+    await store.events.accept(makeEvents(3), ROOMY);
+    const failing = jest
+      .spyOn(store.deliveries, 'claimDue')
+      .mockRejectedValue(new StoreUnavailableError('I/O error', false));
     await startWorker(here);
     await runtime.advance(60_000);
     expect(destination.calls).toEqual([]);
@@ -69,39 +71,44 @@ describe('while outcomes cannot be recorded', () => {
   test('an outcome whose delivery another process took over after the lease changes nothing', async () => {
     const here = world();
     const { runtime, store } = here;
-    await store.accept([makeEvent()], ROOMY);
-    const full = jest.spyOn(store, 'settle').mockRejectedValue(new StoreUnavailableError('full', false));
+    await store.events.accept([makeEvent()], ROOMY);
+    const full = jest.spyOn(store.deliveries, 'settle').mockRejectedValue(new StoreUnavailableError('full', false));
     await startWorker(here);
     await runtime.advance(61_000);
-    const taken = await store.claimDue({ destination: 'ads', limit: 1, now: runtime.now(), leaseMs: 60_000 });
+    const taken = await store.deliveries.claimDue({
+      destination: 'ads',
+      limit: 1,
+      now: runtime.now(),
+      leaseMs: 60_000,
+    });
     expect(taken).toMatchObject({ claimed: [{ attempt: 2 }] });
     full.mockRestore();
     await runtime.advance(2_000);
-    expect((await store.listDeliveries({ limit: 1 })).data).toMatchObject([{ status: 'delivering', attempts: 2 }]);
+    expect((await store.deliveries.list({ limit: 1 })).data).toMatchObject([{ status: 'delivering', attempts: 2 }]);
   });
 });
 
 test('replays take at most half of the places: a live event goes out while all of them hang', async () => {
   const here = world(4);
   const { runtime, store, destination } = here;
-  await store.accept(makeEvents(10), ROOMY);
+  await store.events.accept(makeEvents(10), ROOMY);
   destination.answering = () => status(400);
   await startWorker(here);
   await runtime.advance(1_000);
-  const dead = (await store.listDeliveries({ status: 'dead', limit: 100 })).data.map(({ deliveryId }) => deliveryId);
+  const dead = (await store.deliveries.list({ status: 'dead', limit: 100 })).data.map(({ deliveryId }) => deliveryId);
   expect(dead).toHaveLength(10);
 
   const asked = destination.calls.length;
   let release: (answer: UpstreamAnswer) => void = () => undefined;
   const hanging = new Promise<UpstreamAnswer>((resolve) => (release = resolve));
   destination.answering = ([parcel]) => (parcel?.attempt === 1 ? yes : hanging);
-  await store.replay({ deliveryIds: dead, at: runtime.now(), from: ['dead'], actor: 'ann' });
+  await store.operator.replay({ deliveryIds: dead, at: runtime.now(), from: ['dead'], actor: 'ann' });
   await runtime.advance(2_000);
   expect(destination.calls.length - asked).toBe(2);
 
-  await store.accept([makeEvent({ eventId: uuid(99) })], ROOMY);
+  await store.events.accept([makeEvent({ eventId: uuid(99) })], ROOMY);
   await runtime.advance(1_000);
-  expect((await store.find({ eventId: uuid(99), clientId: null }))?.status).toBe('delivered');
+  expect((await store.events.find({ eventId: uuid(99), clientId: null }))?.status).toBe('delivered');
   release(yes);
   await runtime.advance(1_000);
   expect(await delivered(store)).toBe(11);
@@ -110,20 +117,22 @@ test('replays take at most half of the places: a live event goes out while all o
 test('with one place a replay may take it', async () => {
   const here = world(1);
   const { runtime, store, destination } = here;
-  await store.accept([makeEvent()], ROOMY);
+  await store.events.accept([makeEvent()], ROOMY);
   destination.answering = (_parcels, call) => (call === 0 ? status(422) : yes);
   await startWorker(here);
   await runtime.advance(1_000);
-  await store.replay({ deliveryIds: [100], at: runtime.now(), from: ['dead'], actor: 'ann' });
+  await store.operator.replay({ deliveryIds: [100], at: runtime.now(), from: ['dead'], actor: 'ann' });
   await runtime.advance(1_000);
   expect(await delivered(store)).toBe(1);
-  expect(await store.possibleDuplicates()).toEqual([{ destination: 'ads', reason: 'operator_replay', count: 1 }]);
+  expect(await store.deliveries.possibleDuplicates()).toEqual([
+    { destination: 'ads', reason: 'operator_replay', count: 1 },
+  ]);
 });
 
 test('410 to three events holds the destination, over a restart too, until an operator resumes it', async () => {
   const here = world(1);
   const { runtime, store, destination } = here;
-  await store.accept(makeEvents(5), ROOMY);
+  await store.events.accept(makeEvents(5), ROOMY);
   destination.answering = () => status(410);
   const first = await startWorker(here);
   await runtime.advance(120_000);
@@ -143,7 +152,7 @@ test('410 to three events holds the destination, over a restart too, until an op
 test('possible duplicates are counted by their reason', async () => {
   const here = world(1);
   const { runtime, store, destination } = here;
-  await store.accept([makeEvent()], ROOMY);
+  await store.events.accept([makeEvent()], ROOMY);
   destination.answering = (_parcels, call) => {
     if (call === 0) return { kind: 'failure', code: 'ECONNRESET', mayHaveBeenProcessed: true };
     if (call === 1) return { kind: 'failure', code: 'ECONNREFUSED', mayHaveBeenProcessed: false };
@@ -151,11 +160,11 @@ test('possible duplicates are counted by their reason', async () => {
     return yes;
   };
   // A process before this one took it, and was never heard of again.
-  await store.claimDue({ destination: 'ads', limit: 1, now: 0, leaseMs: 1 });
+  await store.deliveries.claimDue({ destination: 'ads', limit: 1, now: 0, leaseMs: 1 });
   await startWorker(here);
   await runtime.advance(30_000);
   expect(await delivered(store)).toBe(1);
-  const reasons = (await store.possibleDuplicates()).map(({ reason, count }) => [reason, count]);
+  const reasons = (await store.deliveries.possibleDuplicates()).map(({ reason, count }) => [reason, count]);
   expect(reasons).toEqual([
     ['answer_late', 1],
     ['answer_lost', 1],
@@ -167,7 +176,7 @@ test('a scheduled event waits for its time, over a restart too, and is then sent
   const here = world();
   const { runtime, store, destination } = here;
   const deliverAt = runtime.now() + 600_000;
-  await store.accept([makeEvent({ deliverAt, dueAt: deliverAt })], ROOMY);
+  await store.events.accept([makeEvent({ deliverAt, dueAt: deliverAt })], ROOMY);
   const first = await startWorker(here);
   await runtime.advance(300_000);
   await runtime.until(first.stop());

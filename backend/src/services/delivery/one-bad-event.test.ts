@@ -2,7 +2,7 @@ import { makeEvent, ROOMY, uuid } from '../../../test/contract/store-fixtures';
 import { silentLog } from '../../../test/contract/sqlite-files';
 import { ScriptedDestination, status, yes } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import type { DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
 import { EventFeed } from '../events/event-feed';
 import { DeliveryWorker } from './delivery-worker';
@@ -66,7 +66,7 @@ async function world({ concurrency = 4, contract }: Settings = {}) {
     if (isPoisoned) poisoned.add(eventId);
     acceptedAt.set(eventId, runtime.monotonic());
     const eventTimeSeconds = Math.floor(runtime.now() / 1000);
-    await store.accept([makeEvent({ eventId, dueAt: runtime.now(), eventTimeSeconds })], ROOMY);
+    await store.events.accept([makeEvent({ eventId, dueAt: runtime.now(), eventTimeSeconds })], ROOMY);
     worker.nudge('ads');
     return eventId;
   };
@@ -82,9 +82,9 @@ async function world({ concurrency = 4, contract }: Settings = {}) {
     worker = await makeWorker();
   };
   const deliveryOf = async (eventId: string) =>
-    (await store.find({ eventId, clientId: null }))?.deliveries.find(({ destination: name }) => name === 'ads');
+    (await store.events.find({ eventId, clientId: null }))?.deliveries.find(({ destination: name }) => name === 'ads');
   const outcomes = async (eventId: string) =>
-    (await store.attempts({ eventId, clientId: null }))?.map(({ outcome }) => outcome);
+    (await store.events.attempts({ eventId, clientId: null }))?.map(({ outcome }) => outcome);
   const slowest = () => Math.max(...delays.values());
   const circuit = () => worker.circuits()['ads'];
   const hold = () => worker.holds.of('ads');
@@ -192,7 +192,9 @@ test('three poisoned events in a row cost the others one cooldown, and are then 
   expect(isAllDelivered).toBe(true);
   expect(slowestMs).toBeLessThanOrEqual(COOLDOWN_MS);
   expect(here.circuit()?.state).toBe('CLOSED');
-  expect((await here.store.countByStatus()).find(({ status: standing }) => standing === 'dead')?.count).toBe(3);
+  expect((await here.store.deliveries.countByStatus()).find(({ status: standing }) => standing === 'dead')?.count).toBe(
+    3,
+  );
 });
 
 test('a poisoned event that is replayed is known by its first refusal, and delays no other', async () => {
@@ -200,7 +202,7 @@ test('a poisoned event that is replayed is known by its first refusal, and delay
   const bad = await here.post(true);
   await here.postFor(RETRY_FOR_MS + 20_000);
   const { deliveryId = 0 } = (await here.deliveryOf(bad)) ?? {};
-  await here.store.replay({ deliveryIds: [deliveryId], at: here.runtime.now(), from: ['dead'], actor: 'ann' });
+  await here.store.operator.replay({ deliveryIds: [deliveryId], at: here.runtime.now(), from: ['dead'], actor: 'ann' });
   await here.postFor(RETRY_FOR_MS + 20_000);
   expect(here.worst()).toMatchObject({ isAllDelivered: true, slowestMs: 0 });
   expect(await here.deliveryOf(bad)).toMatchObject(exhausted);
@@ -223,11 +225,11 @@ test('410 to three events is the word of the destination: only an operator ends 
   await here.post(true);
   await here.runtime.advance(1_000);
   expect(here.hold()).toMatchObject({ kind: 'gone' });
-  expect(await here.store.holds()).toEqual([]);
+  expect(await here.store.operator.holds()).toEqual([]);
   await here.post(true);
   await here.post(true);
   await here.runtime.advance(1_000);
-  expect(await here.store.holds()).toMatchObject([{ kind: 'gone' }]);
+  expect(await here.store.operator.holds()).toMatchObject([{ kind: 'gone' }]);
   await here.post();
   await here.runtime.advance(HOUR_MS / 2);
   expect(here.destination.calls).toHaveLength(3);

@@ -29,7 +29,7 @@ export class OutcomeRecorder {
   constructor(private readonly parts: OutcomeRecorderParts) {
     this.settlements = new Batcher<Settlement, SettleResult>({
       runtime: parts.runtime,
-      flush: (settlements) => parts.store.settle(settlements),
+      flush: (settlements) => parts.store.deliveries.settle(settlements),
       maxItems: SETTLEMENTS_PER_COMMIT,
       // Bounded already by the concurrency of all lanes: an outcome is never turned away.
       maxWaiting: Infinity,

@@ -2,7 +2,7 @@ import { makeEvent, ROOMY, uuid } from '../../../test/contract/store-fixtures';
 import { silentLog } from '../../../test/contract/sqlite-files';
 import { ScriptedDestination, status, yes } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import type { DestinationContract } from '../../interfaces/destination';
 import type { DeadReason } from '../../types/delivery';
 import { EventFeed } from '../events/event-feed';
@@ -41,7 +41,7 @@ async function world(settings: Settings) {
       const eventTimeSeconds = Math.floor((runtime.now() - ageMs) / 1000);
       return makeEvent({ eventId: uuid(made), dueAt: runtime.now(), eventTimeSeconds });
     });
-    await store.accept(events, ROOMY);
+    await store.events.accept(events, ROOMY);
     worker.nudge('ads');
   };
   return { runtime, store, destination, accept };
@@ -67,7 +67,7 @@ describe('the rate', () => {
     await accept(10);
     await runtime.advance(105_000);
     expect(destination.calls).toHaveLength(10);
-    const { data } = await store.listDeliveries({ limit: 50 });
+    const { data } = await store.deliveries.list({ limit: 50 });
     expect(data.map(({ status: standing, attempts }) => [standing, attempts])).toEqual(
       Array(10).fill(['delivered', 1]),
     );
@@ -117,13 +117,13 @@ describe('the retry budget', () => {
     expect(slowestMs).toBeLessThan(1_000);
 
     await runtime.advance(120_000);
-    const counts = await store.countByStatus();
+    const counts = await store.deliveries.countByStatus();
     expect(counts.filter(({ count }) => count > 0)).toEqual([
       { destination: 'ads', status: 'delivered', count: 1_000 },
     ]);
     // What was put off has burnt no attempt.
     const attempts = (
-      await Promise.all([7, 500, 1_000].map((id) => store.attempts({ eventId: uuid(id), clientId: null })))
+      await Promise.all([7, 500, 1_000].map((id) => store.events.attempts({ eventId: uuid(id), clientId: null })))
     ).flat();
     expect(attempts.every((attempt) => attempt?.httpStatus !== null)).toBe(true);
   });
@@ -156,7 +156,7 @@ describe('the age that a destination takes', () => {
     await accept(1, HOUR_MS / 2);
     await runtime.advance(1_000);
     expect(destination.calls).toHaveLength(1);
-    const { data } = await store.listDeliveries({ status: 'dead', limit: 10 });
+    const { data } = await store.deliveries.list({ status: 'dead', limit: 10 });
     expect(data).toMatchObject([{ eventId: uuid(1), deadReason: 'too_old_for_destination' }]);
   });
 });

@@ -4,7 +4,7 @@ import { ScriptedDestination, status, yes } from '../../../test/support/scripted
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { EventApiDestination } from '../../external-services/destinations/event-api-destination';
 import { UpstreamClient } from '../../external-services/http/upstream-client';
-import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import type { CircuitPolicy } from '../../interfaces/destination';
 import { EventFeed } from '../events/event-feed';
 import { DeliveryWorker } from './delivery-worker';
@@ -42,13 +42,13 @@ async function deliver(circuit: CircuitPolicy, isFailing: (call: number, atMs: n
     await runtime.sleep(100);
     return status(503);
   };
-  await store.accept(makeEvents(15), ROOMY);
+  await store.events.accept(makeEvents(15), ROOMY);
   const schedule = { baseMs: 1_000, maxMs: HOUR_MS, forMs: 24 * HOUR_MS };
   const settings = { leaseMs: 60_000, attemptTimeoutMs: 10_000, drainMs: 1_000, schedule };
   const parts = { destinations: [destination], store, runtime, feed: new EventFeed(), log: silentLog };
   const worker = new DeliveryWorker({ ...parts, settings, circuitCooldownMs: 5_000 });
   await worker.start();
-  const deliveredCount = async () => (await store.listDeliveries({ status: 'delivered', limit: 200 })).data.length;
+  const deliveredCount = async () => (await store.deliveries.list({ status: 'delivered', limit: 200 })).data.length;
   while ((await deliveredCount()) < 15) await runtime.advance(1_000);
   await runtime.until(worker.stop());
   return { calls: destination.calls.length, failedAt, allAfterMs: runtime.monotonic() };

@@ -1,6 +1,6 @@
 import { ScriptedDestination } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import { StoreUnavailableError } from '../../interfaces/event-store';
 import type { AcceptedEvent } from '../../types/event';
 import { Catalogue } from './catalogue';
@@ -77,7 +77,7 @@ test('what was read before the machine slept for long is not committed after it;
   const accepting = service.accept('client', input).catch((error: unknown) => error);
   runtime.stall(3_600_001);
   expect(await runtime.until(accepting)).toBeInstanceOf(StoreUnavailableError);
-  expect(await store.points('u')).toEqual([]);
+  expect(await store.events.points('u')).toEqual([]);
   expect((await runtime.until(service.accept('client', input))).isDuplicate).toBe(false);
   // An hour is in time.
   const second = service.accept('client', { ...input, event_id: '0198c5f2-7d1e-7c3a-9b1f-2f4e6a8c0d12' });

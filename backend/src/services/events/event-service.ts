@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { AppError } from '../../errors';
 import type { Destination } from '../../interfaces/destination';
-import type { AcceptResult, DeliveryStanding, EventStore, NewEvent, Page } from '../../interfaces/event-store';
+import type { AcceptResult, DeliveryReceipt, EventStore, NewEvent, Page } from '../../interfaces/event-store';
 import type { Runtime } from '../../interfaces/runtime';
 import type { NewDelivery, AttemptView, EventView } from '../../types/delivery';
 import type { AcceptedEvent, EventInput, EventKey, EventStatus } from '../../types/event';
@@ -32,7 +32,7 @@ export interface Standing {
   readonly eventId: string;
   readonly status: EventStatus;
   readonly isDuplicate: boolean;
-  readonly deliveries: readonly DeliveryStanding[];
+  readonly deliveries: readonly DeliveryReceipt[];
 }
 
 /** Chooses the destinations of an event: by its name, or, for a family of older clients, by their type, or none. */
@@ -59,7 +59,7 @@ export class EventService {
       flush: async (events) => {
         const startedAt = parts.runtime.monotonic();
         const commitBy = Math.min(...events.map(({ event }) => event.acceptedAt)) + COMMIT_WITHIN_MS;
-        const results = await parts.store.accept(events, { backlogMax: parts.backlogMax, commitBy });
+        const results = await parts.store.events.accept(events, { backlogMax: parts.backlogMax, commitBy });
         parts.onCommit?.(results, parts.runtime.monotonic() - startedAt);
         return results;
       },
@@ -152,11 +152,11 @@ export class EventService {
 
   /** Throws `not_found` also for an event of another client. */
   async find(key: EventKey): Promise<EventView> {
-    return (await this.parts.store.find(key)) ?? notFound();
+    return (await this.parts.store.events.find(key)) ?? notFound();
   }
 
   async attempts(key: EventKey): Promise<AttemptView[]> {
-    return (await this.parts.store.attempts(key)) ?? notFound();
+    return (await this.parts.store.events.attempts(key)) ?? notFound();
   }
 
   /** One page of events, newest accepted first. `clientId` null: every client's. Throws `validation_failed`. */

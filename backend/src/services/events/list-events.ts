@@ -31,7 +31,7 @@ export function listEvents(
   const bounds = { fromSeconds: readSeconds('from', from, errors), toSeconds: readSeconds('to', to, errors) };
   if (errors.length > 0)
     throw new AppError('validation_failed', 'The query has faults; each is named in errors.', { errors });
-  return store.list(withoutUndefined({ clientId, ...rest, ...bounds }));
+  return store.events.list(withoutUndefined({ clientId, ...rest, ...bounds }));
 }
 
 function readSeconds(parameter: string, text: string | undefined, errors: FieldError[]): number | undefined {

@@ -53,7 +53,10 @@ export class GatewayMetrics {
 
   /** All of them in the text form of Prometheus. Without the store's part while the store does not answer. */
   async text({ circuits, eventLoopDelaySeconds, residentBytes }: MetricsMoment): Promise<string> {
-    const stored = await Promise.all([this.store.countByStatus(), this.store.possibleDuplicates()]).catch(() => null);
+    const stored = await Promise.all([
+      this.store.deliveries.countByStatus(),
+      this.store.deliveries.possibleDuplicates(),
+    ]).catch(() => null);
     const [deliveries, duplicates] = stored ?? [[], []];
     const gauge = (name: string, help: string, value: number) =>
       seriesText(name, 'gauge', help, [{ labels: {}, value }]);

@@ -19,7 +19,7 @@ export class PointsService {
 
   /** An unknown user has no points. A name that is no longer in the catalogue counts 0. */
   async pointsOf(userId: string): Promise<UserPoints> {
-    const counts = await this.store.points(userId);
+    const counts = await this.store.events.points(userId);
     const events = counts
       .map(({ eventName: name, count }) => ({ name, count, points: count * (this.catalogue.find(name)?.points ?? 0) }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));

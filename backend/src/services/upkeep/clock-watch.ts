@@ -1,4 +1,4 @@
-import type { ClockMark, EventStore } from '../../interfaces/event-store';
+import type { Heartbeat, EventStore } from '../../interfaces/event-store';
 import type { Log } from '../../interfaces/log';
 import type { Runtime } from '../../interfaces/runtime';
 
@@ -43,13 +43,13 @@ export class ClockWatch {
   /** Compares the clock with the mark and moves the mark on. Rejects where the store cannot. */
   async look(): Promise<void> {
     const { store, runtime } = this.parts;
-    const mark = (await store.clockMark()) ?? { seenAt: runtime.now(), steadyMs: DAY_MS };
+    const mark = (await store.upkeep.heartbeat()) ?? { seenAt: runtime.now(), steadyMs: DAY_MS };
     const [seenAt, monotonic] = [runtime.now(), runtime.monotonic()];
     const offsetMs = seenAt - monotonic;
     const movedMs = this.offsetMs === null ? seenAt - mark.seenAt : offsetMs - this.offsetMs;
     const hasMoved = Math.abs(movedMs) > DAY_MS;
     const steadyMs = hasMoved ? 0 : this.countSteady(mark, seenAt, monotonic);
-    await store.markClock({ seenAt, steadyMs });
+    await store.upkeep.recordHeartbeat({ seenAt, steadyMs });
     // As it was when it was judged: it may have moved while the store was at work.
     if (this.offsetMs === null || hasMoved) this.offsetMs = offsetMs;
     this.lookedAt = monotonic;
@@ -61,7 +61,7 @@ export class ClockWatch {
    * Processes that share a store share the mark. Time is not counted twice, and the count here
    * never grows by more than this process ran.
    */
-  private countSteady({ seenAt, steadyMs }: ClockMark, now: number, monotonic: number): number {
+  private countSteady({ seenAt, steadyMs }: Heartbeat, now: number, monotonic: number): number {
     if (this.offsetMs === null) return Math.min(DAY_MS, steadyMs);
     const ranMs = monotonic - this.lookedAt;
     const shared = steadyMs + Math.min(ranMs, Math.max(0, now - seenAt));

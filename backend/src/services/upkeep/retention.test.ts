@@ -1,7 +1,7 @@
 import { claim, delivered, makeEvent, makeEvents, ROOMY, uuid } from '../../../test/contract/store-fixtures';
 import { silentLog } from '../../../test/contract/sqlite-files';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import { MemoryEventStore } from '../../external-services/memory-event-store';
+import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import { StoreUnavailableError } from '../../interfaces/event-store';
 import { Retention } from './retention';
 
@@ -17,11 +17,11 @@ async function world(agesMs: readonly number[]) {
   const runtime = new SimulatedRuntime({ seed: 5 });
   const store = new MemoryEventStore();
   const ages = [...agesMs, 0];
-  await store.accept(
+  await store.events.accept(
     makeEvents(ages.length, (number) => ({ acceptedAt: runtime.now() - (ages[number - 1] ?? 0), to: [] })),
     ROOMY,
   );
-  await store.markClock({ seenAt: runtime.now(), steadyMs: DAY_MS });
+  await store.upkeep.recordHeartbeat({ seenAt: runtime.now(), steadyMs: DAY_MS });
   const suspended: object[] = [];
   const log = {
     ...silentLog,
@@ -31,7 +31,7 @@ async function world(agesMs: readonly number[]) {
   };
   const make = () => new Retention({ store, runtime, log, retentionMs: RETENTION_MS });
   let retention = make();
-  const left = async () => (await store.list({ clientId: null, limit: 200 })).data.length;
+  const left = async () => (await store.events.list({ clientId: null, limit: 200 })).data.length;
   const run = async (work: () => Promise<void>) => {
     retention = make();
     await retention.start();
@@ -44,7 +44,7 @@ async function world(agesMs: readonly number[]) {
 test('what is older than the retention goes, in chunks; the rest stays, and goes when its time comes', async () => {
   const old = Array.from({ length: 450 }, () => RETENTION_MS + 1);
   const { runtime, store, left, run } = await world([...old, RETENTION_MS - 10 * MINUTE_MS, DAY_MS]);
-  const prune = jest.spyOn(store, 'prune');
+  const prune = jest.spyOn(store.upkeep, 'prune');
   await run(async () => {
     await runtime.advance(1_000);
     expect(await left()).toBe(3);
@@ -52,18 +52,18 @@ test('what is older than the retention goes, in chunks; the rest stays, and goes
     await runtime.advance(12 * MINUTE_MS);
     expect(await left()).toBe(2);
   });
-  expect((await store.points('user-1'))[0]?.count).toBe(453);
+  expect((await store.events.points('user-1'))[0]?.count).toBe(453);
 });
 
 test('an event with an open delivery stays however old it is, until the delivery has ended', async () => {
   const { runtime, store, left, run } = await world([]);
-  await store.accept([makeEvent({ eventId: uuid(50), acceptedAt: runtime.now() - 30 * DAY_MS })], ROOMY);
-  await store.accept([makeEvent({ eventId: uuid(51), acceptedAt: runtime.now(), to: [] })], ROOMY);
+  await store.events.accept([makeEvent({ eventId: uuid(50), acceptedAt: runtime.now() - 30 * DAY_MS })], ROOMY);
+  await store.events.accept([makeEvent({ eventId: uuid(51), acceptedAt: runtime.now(), to: [] })], ROOMY);
   await run(async () => {
     await runtime.advance(2 * MINUTE_MS);
     expect(await left()).toBe(3);
     const { claimed } = await claim(store, { now: runtime.now() });
-    await store.settle(claimed.map((taken) => delivered(taken)));
+    await store.deliveries.settle(claimed.map((taken) => delivered(taken)));
     await runtime.advance(2 * MINUTE_MS);
     expect(await left()).toBe(2);
   });
@@ -106,7 +106,7 @@ test('a restart does not make a clock right that jumped, whatever was accepted s
     await runtime.advance(2 * MINUTE_MS);
   });
   runtime.jumpWallClock(40 * DAY_MS);
-  await store.accept([makeEvent({ eventId: uuid(60), acceptedAt: runtime.now(), to: [] })], ROOMY);
+  await store.events.accept([makeEvent({ eventId: uuid(60), acceptedAt: runtime.now(), to: [] })], ROOMY);
   await run(async () => {
     await runtime.advance(DAY_MS / 2);
   });
@@ -134,24 +134,24 @@ test('after it stood still for more than a day nothing goes until it has run for
     await runtime.advance(3 * MINUTE_MS);
     expect(await left()).toBe(1);
   });
-  expect(await store.clockMark()).toEqual({ seenAt: expect.any(Number), steadyMs: DAY_MS });
+  expect(await store.upkeep.heartbeat()).toEqual({ seenAt: expect.any(Number), steadyMs: DAY_MS });
 });
 
 test('where no mark could be written, a jump and a restart are told by the events there are', async () => {
   const runtime = new SimulatedRuntime({ seed: 1 });
   const store = new MemoryEventStore();
-  await store.accept([makeEvent({ acceptedAt: runtime.now(), to: [] })], ROOMY);
+  await store.events.accept([makeEvent({ acceptedAt: runtime.now(), to: [] })], ROOMY);
   runtime.jumpWallClock(40 * DAY_MS);
   const retention = new Retention({ store, runtime, log: silentLog, retentionMs: RETENTION_MS });
   await retention.start();
   await runtime.advance(MINUTE_MS);
-  expect((await store.list({ clientId: null, limit: 200 })).data).toHaveLength(1);
+  expect((await store.events.list({ clientId: null, limit: 200 })).data).toHaveLength(1);
   await runtime.until(retention.stop());
 });
 
 test('processes that share a store count the same day, not each its own', async () => {
   const { runtime, store, left, run, count, make } = await world([RETENTION_MS]);
-  await store.markClock({ seenAt: runtime.now() - 3 * DAY_MS, steadyMs: DAY_MS });
+  await store.upkeep.recordHeartbeat({ seenAt: runtime.now() - 3 * DAY_MS, steadyMs: DAY_MS });
   const other = make();
   await other.start();
   await run(async () => {
@@ -166,11 +166,11 @@ test('processes that share a store count the same day, not each its own', async 
 test('a mark that was written late, by a process that had not seen the jump, does not make the clock right', async () => {
   const { runtime, store, left, run, count } = await world([DAY_MS]);
   const late = { seenAt: runtime.now(), steadyMs: DAY_MS };
-  await store.markClock(late);
+  await store.upkeep.recordHeartbeat(late);
   runtime.jumpWallClock(40 * DAY_MS);
   await run(async () => {
     await runtime.advance(1_000);
-    await store.markClock(late);
+    await store.upkeep.recordHeartbeat(late);
     await runtime.advance(3 * MINUTE_MS);
     expect(await left()).toBe(count);
   });
@@ -178,10 +178,10 @@ test('a mark that was written late, by a process that had not seen the jump, doe
 
 test('a jump while the mark is being written is a jump', async () => {
   const { runtime, store, left, run, count } = await world([DAY_MS]);
-  const markClock = store.markClock.bind(store);
-  jest.spyOn(store, 'markClock').mockImplementationOnce(async (mark) => {
+  const record = store.upkeep.recordHeartbeat.bind(store.upkeep);
+  jest.spyOn(store.upkeep, 'recordHeartbeat').mockImplementationOnce(async (mark) => {
     runtime.jumpWallClock(40 * DAY_MS);
-    await markClock(mark);
+    await record(mark);
   });
   await run(async () => {
     await runtime.advance(3 * MINUTE_MS);
@@ -216,7 +216,7 @@ test('a jump of less than a day is a clock that was put right', async () => {
 
 test('a store that cannot is tried again', async () => {
   const { runtime, store, left, run } = await world([RETENTION_MS + 1]);
-  const failing = jest.spyOn(store, 'prune').mockRejectedValue(new StoreUnavailableError('full', false));
+  const failing = jest.spyOn(store.upkeep, 'prune').mockRejectedValue(new StoreUnavailableError('full', false));
   await run(async () => {
     await runtime.advance(3 * MINUTE_MS);
     expect(await left()).toBe(2);

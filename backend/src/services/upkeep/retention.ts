@@ -66,7 +66,7 @@ export class Retention implements Startable {
     let total = 0;
     let pruned = 1;
     while (pruned > 0 && !signal.aborted && this.clock.isSteady()) {
-      pruned = await store.prune({ acceptedBefore, limit: CHUNK_EVENTS });
+      pruned = await store.upkeep.prune({ acceptedBefore, limit: CHUNK_EVENTS });
       total += pruned;
       if (pruned > 0) await runtime.sleep(PAUSE_MS, signal);
     }

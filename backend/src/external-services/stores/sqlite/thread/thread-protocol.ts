@@ -1,37 +1,32 @@
-import { AppError, type ErrorCode, type FieldError } from '../../errors';
+import { AppError, type ErrorCode, type FieldError } from '../../../../errors';
 import {
   type AcceptLimits,
-  type ClaimRequest,
   type ClaimResult,
-  type EventStore,
   type NewEvent,
+  type Settlement,
   StoreUnavailableError,
-} from '../../interfaces/event-store';
-import type { ClaimedDelivery } from '../../types/delivery';
+} from '../../../../interfaces/event-store';
+import type { ClaimedDelivery } from '../../../../types/delivery';
+import { nameOf, type StoreVerb } from '../../verbs';
 
 /** What the gateway's thread and the store's thread say to each other. Calls are answered in any order, each by its id. */
 
-/** The verbs that answer once and travel as they are. */
-export type Verb = Exclude<keyof EventStore, 'accept' | 'claimDue' | 'settle' | 'verify' | 'close'>;
-
-export type ThreadRequest =
-  | { readonly kind: 'call'; readonly id: number; readonly verb: Verb; readonly args: readonly unknown[] }
-  /** `accept`, the hot one: the events as one text, since a clone of many small objects and pooled buffers costs more. */
-  | { readonly kind: 'accept'; readonly id: number; readonly events: string; readonly limits: AcceptLimits }
-  /** The other hot ones, as text for the same reason: of `claimDue`, the answer. */
-  | { readonly kind: 'settle'; readonly id: number; readonly settlements: string }
-  | { readonly kind: 'claimDue'; readonly id: number; readonly request: ClaimRequest }
-  | { readonly kind: 'verify'; readonly id: number }
-  | { readonly kind: 'close'; readonly id: number };
+export interface ThreadRequest {
+  readonly id: number;
+  /** `group.name` */
+  readonly verb: string;
+  /** The arguments, packed. */
+  readonly args: unknown;
+  /** Nothing comes after it: the thread ends. */
+  readonly isLast: boolean;
+}
 
 export type ThreadReply =
   | { readonly kind: 'opened' }
   | { readonly kind: 'open_failed'; readonly error: PackedError }
+  /** The result, packed. */
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
-  | { readonly kind: 'claimed'; readonly id: number; readonly claim: string }
   | { readonly kind: 'failed'; readonly id: number; readonly error: PackedError }
-  | { readonly kind: 'fault'; readonly id: number; readonly fault: unknown }
-  | { readonly kind: 'progress'; readonly id: number; readonly checkedEvents: number }
   | {
       readonly kind: 'log';
       readonly level: 'debug' | 'info' | 'warn' | 'error';
@@ -39,8 +34,47 @@ export type ThreadReply =
       readonly fact: string;
     };
 
+/** How a verb's arguments and its result travel. */
+interface Packing {
+  readonly pack: (args: readonly unknown[]) => unknown;
+  readonly unpack: (packed: unknown) => readonly unknown[];
+  readonly packResult: (result: unknown) => unknown;
+  readonly unpackResult: (packed: unknown) => unknown;
+}
+
+/** As they are, by the clone that a message makes. */
+const CLONED: Packing = {
+  pack: (args) => args,
+  unpack: (packed) => packed as readonly unknown[],
+  packResult: (result) => result,
+  unpackResult: restoreBuffers,
+};
+
+/** The hot verbs travel as one text: a clone of many small objects and pooled buffers costs more. */
+const HOT: Readonly<Record<string, Partial<Packing>>> = {
+  'events.accept': {
+    pack: ([events, limits]) => ({ events: packEvents(events as readonly NewEvent[]), limits }),
+    unpack: (packed) => {
+      const { events, limits } = packed as { readonly events: string; readonly limits: AcceptLimits };
+      return [unpackEvents(events), limits];
+    },
+  },
+  'deliveries.settle': {
+    pack: ([settlements]) => JSON.stringify(settlements),
+    unpack: (packed) => [JSON.parse(packed as string) as Settlement[]],
+  },
+  'deliveries.claimDue': {
+    packResult: (result) => packClaim(result as ClaimResult),
+    unpackResult: (packed) => unpackClaim(packed as string),
+  },
+};
+
+export function packingOf(verb: StoreVerb): Packing {
+  return { ...CLONED, ...HOT[nameOf(verb)] };
+}
+
 /** An error in a form that keeps its meaning on the way between threads. */
-export type PackedError =
+type PackedError =
   | { readonly kind: 'unavailable'; readonly message: string; readonly isFsyncFailure: boolean }
   | {
       readonly kind: 'refused';
@@ -70,7 +104,7 @@ export function unpackError(packed: PackedError): Error {
 }
 
 /** Bytes travel as latin1 text: one character a byte. */
-export function packEvents(events: readonly NewEvent[]): string {
+function packEvents(events: readonly NewEvent[]): string {
   return JSON.stringify(
     events.map(({ event, fingerprint, deliveries, requestId }) => ({
       event,
@@ -98,7 +132,7 @@ interface PackedEvent {
   }[];
 }
 
-export function unpackEvents(packed: string): NewEvent[] {
+function unpackEvents(packed: string): NewEvent[] {
   return (JSON.parse(packed) as PackedEvent[]).map(({ event, fingerprint, deliveries, requestId }) => ({
     event,
     requestId,
@@ -117,7 +151,7 @@ type PackedDelivery = Omit<ClaimedDelivery, 'payload' | 'checksum'> & {
   readonly checksum: string;
 };
 
-export function packClaim({ claimed, ...rest }: ClaimResult): string {
+function packClaim({ claimed, ...rest }: ClaimResult): string {
   const packed: PackedDelivery[] = claimed.map((delivery) => ({
     ...delivery,
     payload: delivery.payload.toString('latin1'),
@@ -126,7 +160,7 @@ export function packClaim({ claimed, ...rest }: ClaimResult): string {
   return JSON.stringify({ ...rest, claimed: packed });
 }
 
-export function unpackClaim(packed: string): ClaimResult {
+function unpackClaim(packed: string): ClaimResult {
   const { claimed, ...rest } = JSON.parse(packed) as Omit<ClaimResult, 'claimed'> & { claimed: PackedDelivery[] };
   return {
     ...rest,
@@ -139,7 +173,7 @@ export function unpackClaim(packed: string): ClaimResult {
 }
 
 /** A clone turns every Buffer into a plain Uint8Array; this turns them back, in place and without copying. */
-export function restoreBuffers(value: unknown): unknown {
+function restoreBuffers(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (typeof value !== 'object' || value === null) return value;
   const holder = value as Record<string, unknown>;

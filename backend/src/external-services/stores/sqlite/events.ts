@@ -1,12 +1,24 @@
-import type { AcceptLimits, AcceptResult, DeliveryStanding, NewEvent } from '../../interfaces/event-store';
-import type { Runtime } from '../../interfaces/runtime';
-import { assertInTime, assertStorable, eventStatusOf, MAX_DELIVERIES_PER_EVENT } from '../event-store-rules';
+import type {
+  AcceptLimits,
+  AcceptResult,
+  DeliveryReceipt,
+  EventQuery,
+  EventsStore,
+  NewEvent,
+  Page,
+} from '../../../interfaces/event-store';
+import type { Runtime } from '../../../interfaces/runtime';
+import type { AttemptView, EventView } from '../../../types/delivery';
+import type { EventKey, PointsCount } from '../../../types/event';
+import { assertInTime, assertStorable, eventStatusOf, MAX_DELIVERIES_PER_EVENT } from '../rules';
 import type { EventRow } from './rows';
-import { deliveryIdsOf, toAcceptedEvent } from './rows';
-import type { SqliteConnection } from './sqlite-connection';
-import type { Statement } from './sqlite-driver';
-import type { Tallies } from './tallies';
-import { TallyDeltas } from './tallies';
+import { deliveryIdsOf, minuteOf, toAcceptedEvent } from './rows';
+import type { EventReader } from './event-reader';
+import { EventList } from './lists/list-events';
+import type { SqliteConnection } from './connection';
+import type { Statement } from './driver';
+import type { Counters } from './counters';
+import { CounterChanges } from './counters';
 
 const INSERT_EVENT = `
   INSERT INTO events (event_id, client_id, user_id, event_name, event_time_seconds, value_cents, currency, campaign_id,
@@ -26,51 +38,76 @@ const WIDEN_MINUTE = `
   INSERT INTO accepted_minutes (minute, first_row, last_row) VALUES (?1, ?2, ?3)
   ON CONFLICT (minute) DO UPDATE SET first_row = min(first_row, ?2), last_row = max(last_row, ?3)`;
 
-export const MINUTE_MS = 60_000;
-
 /** What one call has changed so far. */
 class Acceptance {
-  readonly deltas = new TallyDeltas();
+  readonly changes = new CounterChanges();
   readonly rowsByMinute = new Map<number, { first: number; last: number }>();
 
   constructor(public roomForDeliveries: number) {}
 }
 
-/** Stores new events with everything that hangs on them; the unique constraint decides what is new. */
-export class AcceptVerb {
+/** Stores new events with everything that hangs on them, where the unique constraint decides what is new; and reads them. */
+export class SqliteEvents implements EventsStore {
   private readonly insertEvent: Statement;
   private readonly insertDelivery: Statement;
   private readonly countPoint: Statement;
   private readonly widenMinute: Statement;
   private readonly selectStored: Statement<EventRow>;
-  private readonly selectStandings: Statement<DeliveryStanding>;
+  private readonly selectReceipts: Statement<DeliveryReceipt>;
+
+  private readonly selectPoints: Statement<PointsCount>;
+  private readonly eventList: EventList;
 
   constructor(
     private readonly connection: SqliteConnection,
-    private readonly tallies: Tallies,
-    private readonly runtime: Pick<Runtime, 'now'>,
-    private readonly attemptLimit: number,
+    private readonly counters: Counters,
+    private readonly reader: EventReader,
+    private readonly options: {
+      readonly runtime: Pick<Runtime, 'now'>;
+      readonly attemptLimit: number;
+      readonly listWalkRows: number;
+    },
   ) {
     this.insertEvent = connection.prepare(INSERT_EVENT);
     this.insertDelivery = connection.prepare(INSERT_DELIVERY);
     this.countPoint = connection.prepare(COUNT_POINT);
     this.widenMinute = connection.prepare(WIDEN_MINUTE);
     this.selectStored = connection.prepare('SELECT * FROM events WHERE event_id = ? AND client_id = ?');
-    this.selectStandings = connection.prepare(
+    this.selectReceipts = connection.prepare(
       'SELECT destination, status FROM deliveries WHERE id BETWEEN ? AND ? ORDER BY id',
     );
+    this.selectPoints = connection.prepare(
+      'SELECT event_name AS eventName, count FROM points WHERE user_id = ? ORDER BY event_name',
+    );
+    this.eventList = new EventList(connection, reader, options.listWalkRows);
   }
 
-  accept(events: readonly NewEvent[], { backlogMax, commitBy }: AcceptLimits): AcceptResult[] {
+  async accept(events: readonly NewEvent[], { backlogMax, commitBy }: AcceptLimits): Promise<AcceptResult[]> {
     events.forEach(assertStorable);
     return this.connection.write(() => {
-      assertInTime(commitBy, this.runtime.now());
-      const acceptance = new Acceptance(backlogMax - this.tallies.openCount());
+      assertInTime(commitBy, this.options.runtime.now());
+      const acceptance = new Acceptance(backlogMax - this.counters.openCount());
       const results = events.map((event) => this.acceptOne(event, acceptance));
-      this.tallies.apply(acceptance.deltas);
+      this.counters.apply(acceptance.changes);
       for (const [minute, { first, last }] of acceptance.rowsByMinute) this.widenMinute.run(minute, first, last);
       return results;
     });
+  }
+
+  async find(key: EventKey): Promise<EventView | null> {
+    return this.connection.read(() => this.reader.event(key));
+  }
+
+  async list(query: EventQuery): Promise<Page<EventView>> {
+    return this.connection.read(() => this.eventList.page(query));
+  }
+
+  async attempts(key: EventKey): Promise<AttemptView[] | null> {
+    return this.connection.read(() => this.reader.attempts(key));
+  }
+
+  async points(userId: string): Promise<PointsCount[]> {
+    return this.connection.read(() => this.selectPoints.all(userId).map((row) => ({ ...row })));
   }
 
   private acceptOne(newEvent: NewEvent, acceptance: Acceptance): AcceptResult {
@@ -84,9 +121,9 @@ export class AcceptVerb {
       return answer;
     }
     acceptance.roomForDeliveries -= newEvent.deliveries.length;
-    this.insertDeliveries(newEvent, row, acceptance.deltas);
+    this.insertDeliveries(newEvent, row, acceptance.changes);
     this.countPoint.run(newEvent.event.userId, newEvent.event.eventName);
-    noteMinute(acceptance.rowsByMinute, Math.floor(newEvent.event.acceptedAt / MINUTE_MS), row);
+    noteMinute(acceptance.rowsByMinute, minuteOf(newEvent.event.acceptedAt), row);
     const deliveries = newEvent.deliveries.map(({ destination }) => ({ destination, status: 'pending' as const }));
     return { kind: 'inserted', status: eventStatusOf(deliveries), deliveries };
   }
@@ -113,11 +150,11 @@ export class AcceptVerb {
     return changes === 0 ? null : Number(lastInsertRowid);
   }
 
-  private insertDeliveries({ deliveries }: NewEvent, row: number, deltas: TallyDeltas): void {
+  private insertDeliveries({ deliveries }: NewEvent, row: number, changes: CounterChanges): void {
     deliveries.forEach(({ destination, dueAt, checksum, payload }, place) => {
       const id = row * MAX_DELIVERIES_PER_EVENT + place;
-      this.insertDelivery.run(id, destination, dueAt, this.attemptLimit, checksum, payload);
-      deltas.add(destination, 'pending', 1);
+      this.insertDelivery.run(id, destination, dueAt, this.options.attemptLimit, checksum, payload);
+      changes.add(destination, 'pending', 1);
     });
   }
 
@@ -126,7 +163,7 @@ export class AcceptVerb {
     if (stored === undefined) return null;
     if (!fingerprint.equals(stored.fingerprint)) return { kind: 'conflict', stored: toAcceptedEvent(stored) };
     const { first, last } = deliveryIdsOf(stored.id);
-    const deliveries = this.selectStandings.all(first, last).map((standing) => ({ ...standing }));
+    const deliveries = this.selectReceipts.all(first, last).map((receipt) => ({ ...receipt }));
     return { kind: 'duplicate', status: eventStatusOf(deliveries), deliveries };
   }
 }

@@ -1,7 +1,7 @@
-import type { ClockMark, NewEvent, Settlement } from '../interfaces/event-store';
-import type { AttemptRecord, DeadReason, Hold, OperatorAction, PossibleDuplicateCount } from '../types/delivery';
-import type { AcceptedEvent, DeliveryStatus } from '../types/event';
-import { MAX_DELIVERIES_PER_EVENT } from './event-store-rules';
+import type { Heartbeat, NewEvent, Settlement } from '../../src/interfaces/event-store';
+import type { AttemptRecord, DeadReason, Hold, OperatorAction, PossibleDuplicateCount } from '../../src/types/delivery';
+import type { AcceptedEvent, DeliveryStatus } from '../../src/types/event';
+import { MAX_DELIVERIES_PER_EVENT } from '../../src/external-services/stores/rules';
 
 /** All that a MemoryEventStore knows, as plain data, and the few ways in which it changes. */
 
@@ -50,14 +50,14 @@ export interface MemoryStoreState {
   readonly rowsByKey: Map<string, number>;
   readonly deliveries: Map<number, StoredDelivery>;
   readonly openIds: Set<number>;
-  /** How many deliveries stand in a status, by `tallyKey`. */
-  readonly tallies: Map<string, number>;
+  /** How many deliveries stand in a status, by `counterKeyOf`. */
+  readonly counters: Map<string, number>;
   readonly points: Map<string, StoredPoints>;
   readonly holds: Map<string, Hold>;
   /** By destination, of the holds that have ended. */
   readonly heldMs: Map<string, number>;
   readonly actions: OperatorAction[];
-  clockMark: ClockMark | null;
+  heartbeat: Heartbeat | null;
   /** By destination and reason. */
   readonly possibleDuplicates: Map<string, PossibleDuplicateCount>;
   probes: number;
@@ -70,12 +70,12 @@ export function emptyState(): MemoryStoreState {
     rowsByKey: new Map(),
     deliveries: new Map(),
     openIds: new Set(),
-    tallies: new Map(),
+    counters: new Map(),
     points: new Map(),
     holds: new Map(),
     heldMs: new Map(),
     actions: [],
-    clockMark: null,
+    heartbeat: null,
     possibleDuplicates: new Map(),
     probes: 0,
   };
@@ -89,7 +89,7 @@ export function copyState(state: MemoryStoreState): MemoryStoreState {
     rowsByKey: new Map(state.rowsByKey),
     deliveries: new Map(state.deliveries),
     openIds: new Set(state.openIds),
-    tallies: new Map(state.tallies),
+    counters: new Map(state.counters),
     points: new Map(state.points),
     holds: new Map(state.holds),
     heldMs: new Map(state.heldMs),
@@ -102,7 +102,7 @@ export function eventKeyOf(eventId: string, clientId: string): string {
   return JSON.stringify([eventId, clientId]);
 }
 
-export function tallyKeyOf(destination: string, status: DeliveryStatus): string {
+export function counterKeyOf(destination: string, status: DeliveryStatus): string {
   return JSON.stringify([destination, status]);
 }
 
@@ -120,7 +120,7 @@ export function insertEvent(state: MemoryStoreState, newEvent: NewEvent, attempt
     const last = { lastError: null, lastHttpStatus: null, deliveredAt: null, deadReason: null, claimedAt: null };
     state.deliveries.set(id, { id, row, destination, status: 'pending', dueAt, ...start, ...last, payload, checksum });
     state.openIds.add(id);
-    addToTally(state, destination, 'pending', 1);
+    addToCounter(state, destination, 'pending', 1);
   });
 }
 
@@ -131,8 +131,8 @@ export function changeDelivery(
 ): void {
   const changed = { ...delivery, ...change };
   state.deliveries.set(delivery.id, changed);
-  addToTally(state, delivery.destination, delivery.status, -1);
-  addToTally(state, changed.destination, changed.status, 1);
+  addToCounter(state, delivery.destination, delivery.status, -1);
+  addToCounter(state, changed.destination, changed.status, 1);
   if (changed.dueAt === null) state.openIds.delete(delivery.id);
   else state.openIds.add(delivery.id);
   const { destination } = delivery;
@@ -158,7 +158,7 @@ export function addAction({ actions }: MemoryStoreState, action: OperatorAction,
 export function removeEvent(state: MemoryStoreState, { row, event, deliveryIds }: StoredEvent): void {
   for (const id of deliveryIds) {
     const delivery = state.deliveries.get(id);
-    if (delivery !== undefined) addToTally(state, delivery.destination, delivery.status, -1);
+    if (delivery !== undefined) addToCounter(state, delivery.destination, delivery.status, -1);
     state.deliveries.delete(id);
     state.openIds.delete(id);
   }
@@ -167,9 +167,9 @@ export function removeEvent(state: MemoryStoreState, { row, event, deliveryIds }
   addPoints(state, event, 0, 1);
 }
 
-function addToTally(state: MemoryStoreState, destination: string, status: DeliveryStatus, delta: number): void {
-  const key = tallyKeyOf(destination, status);
-  state.tallies.set(key, (state.tallies.get(key) ?? 0) + delta);
+function addToCounter(state: MemoryStoreState, destination: string, status: DeliveryStatus, delta: number): void {
+  const key = counterKeyOf(destination, status);
+  state.counters.set(key, (state.counters.get(key) ?? 0) + delta);
 }
 
 function addPoints(state: MemoryStoreState, event: AcceptedEvent, count: number, pruned: number): void {
@@ -179,7 +179,7 @@ function addPoints(state: MemoryStoreState, event: AcceptedEvent, count: number,
   state.points.set(key, { ...known, count: known.count + count, pruned: known.pruned + pruned });
 }
 
-/** Whoever held it never said how its attempt ended. */
+/** The process that held the delivery never said how its attempt ended. */
 export function withLostAttempt(delivery: StoredDelivery): Partial<StoredDelivery> {
   const startedAt = delivery.claimedAt ?? 0;
   const record: AttemptRecord = {

@@ -1,10 +1,10 @@
-import type { StatusCount } from '../../types/delivery';
-import type { DeliveryStatus } from '../../types/event';
-import type { SqliteConnection } from './sqlite-connection';
-import type { Statement } from './sqlite-driver';
+import type { StatusCount } from '../../../types/delivery';
+import type { DeliveryStatus } from '../../../types/event';
+import type { SqliteConnection } from './connection';
+import type { Statement } from './driver';
 
 /** What one transaction changes in the counts: gathered while it moves deliveries, written once before it commits. */
-export class TallyDeltas {
+export class CounterChanges {
   private readonly byDestination = new Map<string, Map<DeliveryStatus, number>>();
 
   add(destination: string, status: DeliveryStatus, delta: number): void {
@@ -30,14 +30,14 @@ export class TallyDeltas {
   }
 }
 
-/** How many deliveries stand in each status: as many rows as there are destinations and statuses. */
-export class Tallies {
+/** How many deliveries are in each status (the table `tallies`): as many rows as there are destinations and statuses. */
+export class Counters {
   private readonly increase: Statement;
   private readonly insert: Statement;
   private readonly select: Statement<StatusCount>;
   private readonly selectOpen: Statement<{ open: number }>;
 
-  constructor(private readonly connection: SqliteConnection) {
+  constructor(connection: SqliteConnection) {
     this.increase = connection.prepare('UPDATE tallies SET count = count + ? WHERE destination = ? AND status = ?');
     this.insert = connection.prepare('INSERT INTO tallies (count, destination, status) VALUES (?, ?, ?)');
     this.select = connection.prepare(
@@ -49,8 +49,8 @@ export class Tallies {
   }
 
   /** Within the caller's transaction. */
-  apply(deltas: TallyDeltas): void {
-    for (const { destination, status, count } of deltas.entries()) {
+  apply(changes: CounterChanges): void {
+    for (const { destination, status, count } of changes.entries()) {
       if (this.increase.run(count, destination, status).changes === 0) this.insert.run(count, destination, status);
     }
   }
@@ -60,7 +60,8 @@ export class Tallies {
     return this.selectOpen.get()?.open ?? 0;
   }
 
+  /** Within the caller's transaction. */
   counts(): StatusCount[] {
-    return this.connection.read(() => this.select.all().map((row) => ({ ...row })));
+    return this.select.all().map((row) => ({ ...row }));
   }
 }

@@ -1,13 +1,13 @@
-import { AppError } from '../errors';
-import { type ClockMark, type NewEvent, StoreUnavailableError } from '../interfaces/event-store';
-import type { DeliveryStatus, EventStatus } from '../types/event';
+import { AppError } from '../../errors';
+import { type Heartbeat, type NewEvent, StoreUnavailableError } from '../../interfaces/event-store';
+import type { DeliveryStatus, EventStatus } from '../../types/event';
 
 /** What every implementation of EventStore does the same way. */
 
 /** A delivery that has used up this many attempts is buried; replaying it grants as many again. */
 export const DEFAULT_ATTEMPT_LIMIT = 1000;
 
-/** So many acts of operators are kept: years of a busy operator's, and a bound for what a program does in their name. */
+/** At most this many acts of operators are kept: years of a busy operator's, and a bound for what a program does in their name. */
 export const DEFAULT_ACTIONS_MAX = 100_000;
 
 /** An event has at most this many deliveries. It is part of the delivery ids stored: it never changes. */
@@ -16,8 +16,8 @@ export const MAX_DELIVERIES_PER_EVENT = 100;
 /** A claim leaves out at most this many deliveries. */
 const MAX_EXCEPTED = 16;
 
-/** The mark of the clock where none could be written yet: it was right when the oldest event was accepted, if there is one. */
-export function markOf(oldest: { readonly acceptedAt: number } | undefined): ClockMark | null {
+/** Without a saved heartbeat, the oldest event's acceptance: the clock was right then. */
+export function heartbeatOf(oldest: { readonly acceptedAt: number } | undefined): Heartbeat | null {
   return oldest === undefined ? null : { seenAt: oldest.acceptedAt, steadyMs: 86_400_000 };
 }
 

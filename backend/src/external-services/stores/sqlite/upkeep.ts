@@ -1,12 +1,11 @@
-import type { ClockMark, PruneCommand } from '../../interfaces/event-store';
-import type { DeliveryStatus } from '../../types/event';
-import { markOf } from '../event-store-rules';
-import { MINUTE_MS } from './accept-verb';
-import { deliveryIdsOf } from './rows';
-import type { SqliteConnection } from './sqlite-connection';
-import type { Statement } from './sqlite-driver';
-import type { Tallies } from './tallies';
-import { TallyDeltas } from './tallies';
+import type { Heartbeat, PruneCommand, UpkeepStore } from '../../../interfaces/event-store';
+import type { DeliveryStatus } from '../../../types/event';
+import { heartbeatOf } from '../rules';
+import { betweenIdsOf, deliveryIdsOf, minuteOf } from './rows';
+import type { SqliteConnection } from './connection';
+import type { Statement } from './driver';
+import type { Counters } from './counters';
+import { CounterChanges } from './counters';
 
 interface OldRow {
   readonly id: number;
@@ -18,14 +17,14 @@ interface OldRow {
 export const SELECT_OLD = `
   SELECT e.id, e.user_id, e.event_name,
     e.accepted_at < ? AND NOT EXISTS (SELECT 1 FROM deliveries AS d
-      WHERE d.id BETWEEN e.id * 100 AND e.id * 100 + 99 AND d.due_at IS NOT NULL) AS is_prunable
+      WHERE d.id ${betweenIdsOf('e.id')} AND d.due_at IS NOT NULL) AS is_prunable
   FROM events AS e WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?`;
 
 /** How many more events than it may prune one call looks at: those with open deliveries stay and are passed over. */
 const LOOKED_AT_PER_PRUNED = 10;
 
-/** Pruning, the clock's mark and the readiness probe. */
-export class UpkeepVerbs {
+/** Pruning, the heartbeat and the readiness probe; closing the store closes its connection. */
+export class SqliteUpkeep implements UpkeepStore {
   /** Where the last call stopped, so that many old events that must stay are not passed over again by each call. */
   private prunedUpTo = 0;
   private readonly selectLastOldRow: Statement<{ row: number | null }>;
@@ -35,14 +34,14 @@ export class UpkeepVerbs {
   private readonly deleteEvent: Statement;
   private readonly movePoint: Statement;
   private readonly deleteMinutes: Statement;
-  private readonly selectClockMark: Statement<ClockMark>;
+  private readonly selectHeartbeat: Statement<Heartbeat>;
   private readonly selectOldest: Statement<{ acceptedAt: number }>;
-  private readonly upsertClockMark: Statement;
+  private readonly upsertHeartbeat: Statement;
   private readonly probe: Statement;
 
   constructor(
     private readonly connection: SqliteConnection,
-    private readonly tallies: Tallies,
+    private readonly counters: Counters,
   ) {
     this.selectLastOldRow = connection.prepare('SELECT max(last_row) AS row FROM accepted_minutes WHERE minute <= ?');
     this.selectOld = connection.prepare(SELECT_OLD);
@@ -56,15 +55,15 @@ export class UpkeepVerbs {
       `DELETE FROM accepted_minutes WHERE minute <= ? AND NOT EXISTS
         (SELECT 1 FROM events WHERE id BETWEEN first_row AND last_row)`,
     );
-    this.selectClockMark = connection.prepare('SELECT seen_at AS seenAt, steady_ms AS steadyMs FROM clock_mark');
+    this.selectHeartbeat = connection.prepare('SELECT seen_at AS seenAt, steady_ms AS steadyMs FROM clock_mark');
     this.selectOldest = connection.prepare('SELECT accepted_at AS acceptedAt FROM events ORDER BY id LIMIT 1');
-    this.upsertClockMark = connection.prepare(
+    this.upsertHeartbeat = connection.prepare(
       'INSERT OR REPLACE INTO clock_mark (id, seen_at, steady_ms) VALUES (1, ?, ?)',
     );
     this.probe = connection.prepare('UPDATE probes SET count = count + 1 WHERE id = 1');
   }
 
-  prune({ acceptedBefore, limit }: PruneCommand): number {
+  async prune({ acceptedBefore, limit }: PruneCommand): Promise<number> {
     const startedAt = this.prunedUpTo;
     const pruned = this.connection.write(() => this.pruneOnwards(acceptedBefore, limit));
     // The end was reached with nothing found: what lies before the start may be ready by now.
@@ -72,41 +71,44 @@ export class UpkeepVerbs {
     return this.connection.write(() => this.pruneOnwards(acceptedBefore, limit));
   }
 
-  clockMark(): ClockMark | null {
+  async heartbeat(): Promise<Heartbeat | null> {
     return this.connection.read(() => {
-      const mark = this.selectClockMark.get();
-      return mark === undefined ? markOf(this.selectOldest.get()) : { ...mark };
+      const saved = this.selectHeartbeat.get();
+      return saved === undefined ? heartbeatOf(this.selectOldest.get()) : { ...saved };
     });
   }
 
-  markClock({ seenAt, steadyMs }: ClockMark): void {
-    this.connection.write(() => this.upsertClockMark.run(seenAt, steadyMs));
+  async recordHeartbeat({ seenAt, steadyMs }: Heartbeat): Promise<void> {
+    this.connection.write(() => this.upsertHeartbeat.run(seenAt, steadyMs));
   }
 
-  /** Commits a probe. */
-  check(): void {
+  async check(): Promise<void> {
     this.connection.write(() => this.probe.run());
   }
 
+  async close(): Promise<void> {
+    this.connection.close();
+  }
+
   private pruneOnwards(acceptedBefore: number, limit: number): number {
-    const lastMinute = Math.floor(acceptedBefore / MINUTE_MS);
+    const lastMinute = minuteOf(acceptedBefore);
     const lastRow = this.selectLastOldRow.get(lastMinute)?.row ?? 0;
     const lookedAt = limit * LOOKED_AT_PER_PRUNED;
     const rows = this.selectOld.all(acceptedBefore, this.prunedUpTo, lastRow, lookedAt);
-    const deltas = new TallyDeltas();
+    const changes = new CounterChanges();
     const prunable = rows.filter((row) => row.is_prunable === 1).slice(0, limit);
-    for (const row of prunable) this.pruneOne(row, deltas);
-    this.tallies.apply(deltas);
+    for (const row of prunable) this.pruneOne(row, changes);
+    this.counters.apply(changes);
     if (prunable.length > 0) this.deleteMinutes.run(lastMinute);
     if (prunable.length === limit) this.prunedUpTo = prunable.at(-1)?.id ?? 0;
     else this.prunedUpTo = rows.length === lookedAt ? (rows.at(-1)?.id ?? 0) : 0;
     return prunable.length;
   }
 
-  private pruneOne(row: OldRow, deltas: TallyDeltas): void {
+  private pruneOne(row: OldRow, changes: CounterChanges): void {
     const { first, last } = deliveryIdsOf(row.id);
     this.deleteAttempts.run(first, last);
-    for (const { destination, status } of this.deleteDeliveries.all(first, last)) deltas.add(destination, status, -1);
+    for (const { destination, status } of this.deleteDeliveries.all(first, last)) changes.add(destination, status, -1);
     this.deleteEvent.run(row.id);
     this.movePoint.run(row.user_id, row.event_name);
   }

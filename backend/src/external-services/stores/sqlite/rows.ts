@@ -1,5 +1,12 @@
-import type { AttemptView, DeadReason, DeliveryView, OutcomeKind, PossibleDuplicateReason } from '../../types/delivery';
-import type { AcceptedEvent, DeliveryStatus } from '../../types/event';
+import type {
+  AttemptView,
+  DeadReason,
+  DeliveryView,
+  OutcomeKind,
+  PossibleDuplicateReason,
+} from '../../../types/delivery';
+import type { AcceptedEvent, DeliveryStatus } from '../../../types/event';
+import { MAX_DELIVERIES_PER_EVENT } from '../rules';
 
 /** Rows as SQLite gives them, and how they become what the port speaks of. */
 
@@ -47,9 +54,21 @@ export interface AttemptRow {
   readonly possible_duplicate: PossibleDuplicateReason | null;
 }
 
+const N = MAX_DELIVERIES_PER_EVENT;
+
 /** The ids of an event's deliveries lie in [first, last]. */
 export function deliveryIdsOf(eventRow: number): { first: number; last: number } {
-  return { first: eventRow * 100, last: eventRow * 100 + 99 };
+  return { first: eventRow * N, last: eventRow * N + N - 1 };
+}
+
+/** The same in SQL: what follows `id`. `row` is an expression for the number of the event's row. */
+export function betweenIdsOf(row: string): string {
+  return `BETWEEN ${row} * ${N} AND ${row} * ${N} + ${N - 1}`;
+}
+
+/** Which minute a time is in: the key of `accepted_minutes`. */
+export function minuteOf(at: number): number {
+  return Math.floor(at / 60_000);
 }
 
 /** The same bytes as a Buffer, not copied. */

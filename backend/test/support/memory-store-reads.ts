@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { ClaimRequest, DeliveryQuery, EventQuery, Page, StoreFault } from '../interfaces/event-store';
-import type { AttemptView, DeliveryView, EventView, HeldTime, StatusCount } from '../types/delivery';
-import type { DeliveryStatus, EventKey, PointsCount } from '../types/event';
-import type { CursorKind } from './event-store-rules';
-import { decodeCursor, encodeCursor, eventStatusOf } from './event-store-rules';
+import type { ClaimRequest, DeliveryQuery, EventQuery, Page, StoreFault } from '../../src/interfaces/event-store';
+import type { AttemptView, DeliveryView, EventView, HeldTime, StatusCount } from '../../src/types/delivery';
+import type { DeliveryStatus, EventKey, PointsCount } from '../../src/types/event';
+import type { CursorKind } from '../../src/external-services/stores/rules';
+import { decodeCursor, encodeCursor, eventStatusOf } from '../../src/external-services/stores/rules';
 import type { MemoryStoreState, StoredDelivery, StoredEvent } from './memory-store-state';
-import { eventKeyOf, tallyKeyOf } from './memory-store-state';
+import { eventKeyOf, counterKeyOf } from './memory-store-state';
 
 /** What can be read from a MemoryEventStore's state: the plainest way to each answer. */
 
@@ -81,7 +81,7 @@ export function pointsOf(state: MemoryStoreState, userId: string): PointsCount[]
     .sort((a, b) => (a.eventName < b.eventName ? -1 : 1));
 }
 
-export function standingOf(deliveries: readonly { readonly destination: string; readonly status: DeliveryStatus }[]) {
+export function receiptOf(deliveries: readonly { readonly destination: string; readonly status: DeliveryStatus }[]) {
   return {
     status: eventStatusOf(deliveries),
     deliveries: deliveries.map(({ destination, status }) => ({ destination, status })),
@@ -89,7 +89,7 @@ export function standingOf(deliveries: readonly { readonly destination: string; 
 }
 
 export function countByStatus(state: MemoryStoreState): StatusCount[] {
-  const counts = [...state.tallies].map(([key, count]) => {
+  const counts = [...state.counters].map(([key, count]) => {
     const [destination, status] = JSON.parse(key) as [string, DeliveryStatus];
     return { destination, status, count };
   });
@@ -104,16 +104,16 @@ export function heldTimes({ heldMs, holds }: MemoryStoreState): HeldTime[] {
 }
 
 export function* findFaults(state: MemoryStoreState): Generator<StoreFault> {
-  const tallies = new Map<string, number>();
+  const numbers = new Map<string, number>();
   for (const { id, destination, status, payload, checksum } of state.deliveries.values()) {
-    const key = tallyKeyOf(destination, status);
-    tallies.set(key, (tallies.get(key) ?? 0) + 1);
+    const key = counterKeyOf(destination, status);
+    numbers.set(key, (numbers.get(key) ?? 0) + 1);
     if (!createHash('sha256').update(payload).digest().equals(checksum)) {
       yield { kind: 'checksum', detail: `the payload of delivery ${id} is not what was accepted` };
     }
   }
-  for (const key of new Set([...tallies.keys(), ...state.tallies.keys()])) {
-    const [counted, noted] = [tallies.get(key) ?? 0, state.tallies.get(key) ?? 0];
+  for (const key of new Set([...numbers.keys(), ...state.counters.keys()])) {
+    const [counted, noted] = [numbers.get(key) ?? 0, state.counters.get(key) ?? 0];
     if (counted !== noted) yield { kind: 'tally', detail: `${key}: ${counted} deliveries, ${noted} are noted` };
   }
   for (const { userId, eventName, count, pruned } of state.points.values()) {

@@ -1,11 +1,11 @@
-import type { DiscardCommand, ReplayCommand } from '../../interfaces/event-store';
-import type { HeldTime, Hold, OperatorAction } from '../../types/delivery';
-import type { DeliveryStatus } from '../../types/event';
-import { assertHeldTime, describeDeliveries, heldTimeOf } from '../event-store-rules';
-import type { SqliteConnection } from './sqlite-connection';
-import type { Statement } from './sqlite-driver';
-import type { Tallies } from './tallies';
-import { TallyDeltas } from './tallies';
+import type { DiscardCommand, OperatorStore, ReplayCommand } from '../../../interfaces/event-store';
+import type { HeldTime, Hold, OperatorAction } from '../../../types/delivery';
+import type { DeliveryStatus } from '../../../types/event';
+import { assertHeldTime, describeDeliveries, heldTimeOf } from '../rules';
+import type { SqliteConnection } from './connection';
+import type { Statement } from './driver';
+import type { Counters } from './counters';
+import { CounterChanges } from './counters';
 
 const REPLAY = `
   UPDATE deliveries SET status = 'pending', due_at = ?, attempt_limit = attempt_limit + ?, retry_until = NULL,
@@ -31,8 +31,8 @@ const ADD_HELD = `
   ON CONFLICT (destination) DO UPDATE SET held_ms = held_ms + excluded.held_ms`;
 
 /** What operators do; each act is recorded in the transaction that does it. */
-export class OperateVerbs {
-  private readonly selectStanding: Statement<{ destination: string; status: DeliveryStatus }>;
+export class SqliteOperator implements OperatorStore {
+  private readonly selectStatus: Statement<{ destination: string; status: DeliveryStatus }>;
   private readonly replayOne: Statement;
   private readonly discardOne: Statement;
   private readonly selectHolds: Statement<Hold>;
@@ -47,10 +47,10 @@ export class OperateVerbs {
 
   constructor(
     private readonly connection: SqliteConnection,
-    private readonly tallies: Tallies,
+    private readonly counters: Counters,
     private readonly limits: { readonly attemptLimit: number; readonly actionsMax: number },
   ) {
-    this.selectStanding = connection.prepare('SELECT destination, status FROM deliveries WHERE id = ?');
+    this.selectStatus = connection.prepare('SELECT destination, status FROM deliveries WHERE id = ?');
     this.replayOne = connection.prepare(REPLAY);
     this.discardOne = connection.prepare(DISCARD);
     this.selectHold = connection.prepare('SELECT since FROM holds WHERE destination = ?');
@@ -70,7 +70,7 @@ export class OperateVerbs {
     this.deleteActionsUpTo = connection.prepare('DELETE FROM operator_actions WHERE id <= ?');
   }
 
-  replay({ deliveryIds, at, from, actor }: ReplayCommand): number {
+  async replay({ deliveryIds, at, from, actor }: ReplayCommand): Promise<number> {
     return this.connection.write(() => {
       const moved = this.moveAll(deliveryIds, from, 'pending', (id) =>
         this.replayOne.run(at, this.limits.attemptLimit, id),
@@ -80,7 +80,7 @@ export class OperateVerbs {
     });
   }
 
-  discard({ deliveryIds, at, from, actor, reason }: DiscardCommand): number {
+  async discard({ deliveryIds, at, from, actor, reason }: DiscardCommand): Promise<number> {
     return this.connection.write(() => {
       const moved = this.moveAll(deliveryIds, from, 'discarded', (id) => this.discardOne.run(id));
       const detail = `${describeDeliveries(moved)}; ${reason}`;
@@ -89,11 +89,11 @@ export class OperateVerbs {
     });
   }
 
-  holds(): Hold[] {
+  async holds(): Promise<Hold[]> {
     return this.connection.read(() => this.selectHolds.all().map((row) => ({ ...row })));
   }
 
-  setHold(destination: string, hold: Hold | null, action: OperatorAction): void {
+  async setHold(destination: string, hold: Hold | null, action: OperatorAction): Promise<void> {
     this.connection.write(() => {
       const ended = this.selectHold.get(destination);
       if (ended !== undefined) {
@@ -105,20 +105,20 @@ export class OperateVerbs {
     });
   }
 
-  heldMs(): HeldTime[] {
+  async heldMs(): Promise<HeldTime[]> {
     return this.connection.read(() => this.selectHeld.all().map((row) => ({ ...row })));
   }
 
-  addHeld(destination: string, ms: number): void {
+  async addHeld(destination: string, ms: number): Promise<void> {
     assertHeldTime(ms);
     this.connection.write(() => this.addHeldTime.run(destination, ms));
   }
 
-  actions(limit: number): OperatorAction[] {
+  async actions(limit: number): Promise<OperatorAction[]> {
     return this.connection.read(() => this.selectActions.all(limit).map((row) => ({ ...row })));
   }
 
-  recordAction(action: OperatorAction): void {
+  async recordAction(action: OperatorAction): Promise<void> {
     this.connection.write(() => this.insertActionRow(action));
   }
 
@@ -129,16 +129,16 @@ export class OperateVerbs {
     to: DeliveryStatus,
     move: (id: number) => void,
   ): number[] {
-    const deltas = new TallyDeltas();
+    const changes = new CounterChanges();
     const moved: number[] = [];
     for (const id of ids) {
-      const standing = this.selectStanding.get(id);
-      if (standing === undefined || !from.includes(standing.status)) continue;
+      const known = this.selectStatus.get(id);
+      if (known === undefined || !from.includes(known.status)) continue;
       move(id);
-      deltas.move(standing.destination, standing.status, to);
+      changes.move(known.destination, known.status, to);
       moved.push(id);
     }
-    this.tallies.apply(deltas);
+    this.counters.apply(changes);
     return moved;
   }
 

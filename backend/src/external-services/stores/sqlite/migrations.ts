@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Log } from '../../interfaces/log';
-import type { SqliteConnection } from './sqlite-connection';
+import type { Log } from '../../../interfaces/log';
+import type { SqliteConnection } from './connection';
 
 /**
  * Numbered migrations. Each runs once, in one transaction together with its record, under the write lock: a process that
@@ -17,7 +17,7 @@ interface Migration {
 }
 
 /** Beside the sources; the build leaves SQL where it is, one folder further up. */
-const PLACES = ['../../../migrations/sqlite', '../../../../../backend/migrations/sqlite'];
+const PLACES = ['../../../../migrations/sqlite', '../../../../../../backend/migrations/sqlite'];
 
 type AppliedRow = Pick<Migration, 'number' | 'name' | 'checksum'>;
 

@@ -1,11 +1,27 @@
-import type { ClaimRequest, ClaimResult, Settlement, SettleResult } from '../../interfaces/event-store';
-import type { AttemptRecord, ClaimedDelivery, PossibleDuplicateCount } from '../../types/delivery';
-import { assertFewExcepted } from '../event-store-rules';
+import type {
+  ClaimRequest,
+  ClaimResult,
+  DeliveriesStore,
+  DeliveryQuery,
+  Page,
+  Settlement,
+  SettleResult,
+} from '../../../interfaces/event-store';
+import type {
+  AttemptRecord,
+  ClaimedDelivery,
+  DeliveryView,
+  PossibleDuplicateCount,
+  StatusCount,
+} from '../../../types/delivery';
+import { assertFewExcepted } from '../rules';
+import type { EventReader } from './event-reader';
+import { DeliveryList } from './lists/list-deliveries';
 import { toBuffer } from './rows';
-import type { SqliteConnection } from './sqlite-connection';
-import type { SqlValue, Statement } from './sqlite-driver';
-import type { Tallies } from './tallies';
-import { TallyDeltas } from './tallies';
+import type { SqliteConnection } from './connection';
+import type { SqlValue, Statement } from './driver';
+import type { Counters } from './counters';
+import { CounterChanges } from './counters';
 
 interface DueRow {
   readonly id: number;
@@ -68,8 +84,8 @@ const COUNT_POSSIBLE_DUPLICATE = `
   INSERT INTO possible_duplicates (destination, reason, count) VALUES (?, ?, 1)
   ON CONFLICT (destination, reason) DO UPDATE SET count = count + 1`;
 
-/** Taking deliveries and recording how their attempts ended. */
-export class DeliveryVerbs {
+/** Taking deliveries, recording how their attempts ended, listing and counting them. */
+export class SqliteDeliveries implements DeliveriesStore {
   private readonly selectDue: Statement<DueRow>;
   private readonly selectNextDue: Statement<{ id: number; due_at: number }>;
   private readonly claimOne: Statement;
@@ -79,10 +95,15 @@ export class DeliveryVerbs {
   private readonly countPossibleDuplicate: Statement;
   private readonly selectPossibleDuplicates: Statement<PossibleDuplicateCount>;
 
+  private readonly deliveryList: DeliveryList;
+
   constructor(
     private readonly connection: SqliteConnection,
-    private readonly tallies: Tallies,
+    private readonly counters: Counters,
+    reader: EventReader,
+    options: { readonly listWalkRows: number },
   ) {
+    this.deliveryList = new DeliveryList(connection, reader, options.listWalkRows);
     this.selectDue = connection.prepare(SELECT_DUE);
     this.selectNextDue = connection.prepare(SELECT_NEXT_DUE);
     this.claimOne = connection.prepare(CLAIM);
@@ -95,7 +116,7 @@ export class DeliveryVerbs {
     );
   }
 
-  claimDue(request: ClaimRequest): ClaimResult {
+  async claimDue(request: ClaimRequest): Promise<ClaimResult> {
     const { destination, except = [] } = request;
     assertFewExcepted(except);
     // Looking first costs no lock and no commit: most calls of an idle worker end here.
@@ -107,16 +128,24 @@ export class DeliveryVerbs {
     return this.connection.write(() => this.claim(request));
   }
 
-  settle(settlements: readonly Settlement[]): SettleResult[] {
+  async settle(settlements: readonly Settlement[]): Promise<SettleResult[]> {
     return this.connection.write(() => {
-      const deltas = new TallyDeltas();
-      const results = settlements.map((settlement) => this.applySettlement(settlement, deltas));
-      this.tallies.apply(deltas);
+      const changes = new CounterChanges();
+      const results = settlements.map((settlement) => this.applySettlement(settlement, changes));
+      this.counters.apply(changes);
       return results;
     });
   }
 
-  possibleDuplicates(): PossibleDuplicateCount[] {
+  async list(query: DeliveryQuery): Promise<Page<DeliveryView>> {
+    return this.connection.read(() => this.deliveryList.page(query));
+  }
+
+  async countByStatus(): Promise<StatusCount[]> {
+    return this.connection.read(() => this.counters.counts());
+  }
+
+  async possibleDuplicates(): Promise<PossibleDuplicateCount[]> {
     return this.connection.read(() => this.selectPossibleDuplicates.all().map((row) => ({ ...row })));
   }
 
@@ -132,20 +161,20 @@ export class DeliveryVerbs {
     const leaseUntil = now + leaseMs;
     const claimed: ClaimedDelivery[] = [];
     const buried: DueRow[] = [];
-    const deltas = new TallyDeltas();
+    const changes = new CounterChanges();
     for (const row of [...live, ...replayed]) {
       if (row.status === 'delivering') this.recordLostAttempt(row, destination);
       if (row.attempts >= row.attempt_limit) {
         this.bury.run(row.id);
         buried.push(row);
-        deltas.move(destination, row.status, 'dead');
+        changes.move(destination, row.status, 'dead');
       } else {
         this.claimOne.run(leaseUntil, now, row.id);
         claimed.push(toClaimedDelivery(row, destination, leaseUntil));
-        if (row.status === 'pending') deltas.move(destination, 'pending', 'delivering');
+        if (row.status === 'pending') changes.move(destination, 'pending', 'delivering');
       }
     }
-    this.tallies.apply(deltas);
+    this.counters.apply(changes);
     return {
       claimed,
       buried: buried.map((row) => ({ eventId: row.event_id, clientId: row.client_id, deliveryId: row.id })),
@@ -189,7 +218,7 @@ export class DeliveryVerbs {
     });
   }
 
-  private applySettlement(settlement: Settlement, deltas: TallyDeltas): SettleResult {
+  private applySettlement(settlement: Settlement, changes: CounterChanges): SettleResult {
     const { deliveryId, attempt, record, next } = settlement;
     const wasMade = record === null ? 0 : 1;
     const moved = this.settleOne.get(
@@ -201,7 +230,7 @@ export class DeliveryVerbs {
     );
     if (moved === undefined) return 'stale';
     if (record !== null) this.recordAttempt(deliveryId, moved.destination, { ...record, number: attempt });
-    deltas.move(moved.destination, 'delivering', next.status);
+    changes.move(moved.destination, 'delivering', next.status);
     return 'applied';
   }
 

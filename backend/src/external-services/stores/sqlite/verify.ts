@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { StoreFault } from '../../interfaces/event-store';
-import type { Runtime } from '../../interfaces/runtime';
-import type { PointsDifference } from '../../interfaces/store-archive';
-import type { StatusCount } from '../../types/delivery';
-import type { DeliveryStatus } from '../../types/event';
-import type { SqliteConnection } from './sqlite-connection';
-import type { Statement } from './sqlite-driver';
+import type { StoreFault } from '../../../interfaces/event-store';
+import type { Runtime } from '../../../interfaces/runtime';
+import type { PointsDifference } from '../../../interfaces/store-archive';
+import type { StatusCount } from '../../../types/delivery';
+import type { DeliveryStatus } from '../../../types/event';
+import type { SqliteConnection } from './connection';
+import type { Statement } from './driver';
+import { betweenIdsOf } from './rows';
+import { MAX_DELIVERIES_PER_EVENT } from '../rules';
 
 /**
  * Reads everything through a connection of its own, in one snapshot, so that what the gateway writes meanwhile is not taken
@@ -32,7 +34,7 @@ const PIECE = 500;
 
 const SELECT_EVENTS = `
   SELECT e.id, e.event_id, e.delivery_count,
-    (SELECT count(*) FROM deliveries AS d WHERE d.id BETWEEN e.id * 100 AND e.id * 100 + 99) AS deliveries
+    (SELECT count(*) FROM deliveries AS d WHERE d.id ${betweenIdsOf('e.id')}) AS deliveries
   FROM events AS e WHERE e.id > ? ORDER BY e.id LIMIT ?`;
 
 const SELECT_DELIVERIES = `
@@ -40,7 +42,7 @@ const SELECT_DELIVERIES = `
 
 // node:sqlite binds every number as REAL, which a column's affinity mends and arithmetic does not.
 const SELECT_DELIVERY_STATE = `
-  SELECT (SELECT count(*) FROM events WHERE id = CAST(?1 AS INTEGER) / 100) AS events,
+  SELECT (SELECT count(*) FROM events WHERE id = CAST(?1 AS INTEGER) / ${MAX_DELIVERIES_PER_EVENT}) AS events,
     (SELECT max(number) FROM attempts WHERE delivery_id = ?1) AS lastAttempt`;
 
 const SELECT_POINTS = `
@@ -61,7 +63,7 @@ export async function* verifyStore(
     yield* checkEngine(reader);
     const events = yield* checkEvents(reader, runtime, onProgress);
     const counts = yield* checkDeliveries(reader, runtime);
-    yield* checkTallies(reader, counts);
+    yield* checkCounters(reader, counts);
     yield* checkPoints(reader, runtime, events);
   } catch (error) {
     // What cannot be read ends the check and is itself what was looked for.
@@ -108,7 +110,7 @@ async function* checkDeliveries(reader: SqliteConnection, runtime: Runtime) {
   for (let rows = select.all(0, PIECE); rows.length > 0; rows = select.all(rows.at(-1)?.id ?? 0, PIECE)) {
     for (const row of rows) {
       yield* checkDelivery(row, selectState);
-      const key = tallyKey(row);
+      const key = counterKey(row);
       counts.set(key, (counts.get(key) ?? 0) + 1);
     }
     await runtime.turn();
@@ -132,14 +134,14 @@ function* checkDelivery(
   }
 }
 
-function* checkTallies(reader: SqliteConnection, counts: Map<string, number>): Generator<StoreFault> {
-  for (const tally of reader.prepare<StatusCount>('SELECT destination, status, count FROM tallies').all()) {
-    const counted = counts.get(tallyKey(tally)) ?? 0;
-    counts.delete(tallyKey(tally));
-    if (counted !== tally.count) {
+function* checkCounters(reader: SqliteConnection, counts: Map<string, number>): Generator<StoreFault> {
+  for (const counter of reader.prepare<StatusCount>('SELECT destination, status, count FROM tallies').all()) {
+    const counted = counts.get(counterKey(counter)) ?? 0;
+    counts.delete(counterKey(counter));
+    if (counted !== counter.count) {
       yield {
         kind: 'tally',
-        detail: `${tally.destination}: ${counted} deliveries are ${tally.status}, ${tally.count} are noted`,
+        detail: `${counter.destination}: ${counted} deliveries are ${counter.status}, ${counter.count} are noted`,
       };
     }
   }
@@ -183,6 +185,6 @@ export async function* recountPoints(
   onDone(counted, accounted);
 }
 
-function tallyKey({ destination, status }: { destination: string; status: DeliveryStatus }): string {
+function counterKey({ destination, status }: { destination: string; status: DeliveryStatus }): string {
   return `${destination} ${status}`;
 }

@@ -1,8 +1,9 @@
-import type { Log } from '../../interfaces/log';
-import type { Runtime } from '../../interfaces/runtime';
-import type { Database, NamedStatement, Statement } from './sqlite-driver';
-import { openDatabase } from './sqlite-driver';
-import { isBusy, toStoreError } from './sqlite-errors';
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Log } from '../../../interfaces/log';
+import type { Runtime } from '../../../interfaces/runtime';
+import type { Database, NamedStatement, Statement } from './driver';
+import { isBusy, openDatabase, toStoreError } from './driver';
 
 /**
  * One connection whose every commit is durable: a write-ahead log that is fsynced before COMMIT returns. A new connection to
@@ -149,5 +150,32 @@ function assertDurable(database: Database): void {
       `SQLite would not be durable: journal_mode is ${journalMode} and synchronous ${synchronous}, not wal and 2 (FULL). ` +
         'The file must be on a local disk, not on a network file system.',
     );
+  }
+}
+
+/**
+ * Makes the database's folder (for this user alone) and its file, and fsyncs every folder that got a new entry: a file whose
+ * name is not on the disk is lost with all that was fsynced into it.
+ */
+export function makeDatabaseFile(path: string): void {
+  const folder = dirname(path);
+  const firstMade = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // SQLite gives its log the same mode.
+  closeSync(openSync(path, 'a', 0o600));
+  fsyncFolder(folder);
+  if (firstMade === undefined) return;
+  const outermost = dirname(resolve(firstMade));
+  for (let current = folder; current !== outermost;) {
+    current = dirname(current);
+    fsyncFolder(current);
+  }
+}
+
+function fsyncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }

@@ -1,16 +1,15 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type StoreFault, StoreUnavailableError } from '../../interfaces/event-store';
-import type { Log } from '../../interfaces/log';
-import type { Runtime } from '../../interfaces/runtime';
-import type { BackupProgress, PointsDifference, StoreArchive } from '../../interfaces/store-archive';
-import type { EventView } from '../../types/delivery';
-import { ReadVerbs } from './read-verbs';
-import type { SqliteConnection } from './sqlite-connection';
-import { openReader } from './sqlite-connection';
-import { backupDatabase, openDatabase } from './sqlite-driver';
-import { toStoreError } from './sqlite-errors';
-import { assertUpToDate, shippedMigrations } from './sqlite-migrations';
+import { type StoreFault, StoreUnavailableError } from '../../../interfaces/event-store';
+import type { Log } from '../../../interfaces/log';
+import type { Runtime } from '../../../interfaces/runtime';
+import type { BackupProgress, PointsDifference, StoreArchive } from '../../../interfaces/store-archive';
+import type { EventView } from '../../../types/delivery';
+import { EventReader } from './event-reader';
+import type { SqliteConnection } from './connection';
+import { openReader } from './connection';
+import { backupDatabase, openDatabase, toStoreError } from './driver';
+import { assertUpToDate, shippedMigrations } from './migrations';
 import { recountPoints, verifyStore } from './verify';
 
 export interface SqliteArchiveOptions {
@@ -49,7 +48,7 @@ export class SqliteStoreArchive implements StoreArchive {
   }
 
   async *export(): AsyncGenerator<EventView> {
-    const reads = new ReadVerbs(this.reader);
+    const events = new EventReader(this.reader);
     const select = this.reader.prepare<{ id: number }>('SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?');
     this.begin();
     try {
@@ -59,7 +58,7 @@ export class SqliteStoreArchive implements StoreArchive {
         rows = select.all(rows.at(-1)?.id ?? 0, PIECE_EVENTS)
       ) {
         for (const { id } of rows) {
-          const view = reads.eventByRow(id);
+          const view = events.eventByRow(id);
           if (view !== null) yield view;
         }
       }
