@@ -203,7 +203,7 @@ function report(
       ticket.cancelled();
       blame.failed(deliveryIds, !isNoNews);
       if (mayBeOwn) return;
-      if (outcome.until === 'operator' && blame.isConvinced) return circuit.hold('gone');
+      if (outcome.until === 'operator' && blame.isConvinced) return circuit.hold();
       return circuit.trip(outcome.until === 'operator' ? 'gone' : 'refused');
     case 'retryable': {
       blame.failed(deliveryIds, !isNoNews);
