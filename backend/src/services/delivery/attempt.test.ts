@@ -6,7 +6,7 @@ import { systemRuntime } from '../../external-services/system-runtime';
 import { Circuit } from '../resilience/circuit';
 import { attemptDeliveries } from './attempt';
 import { Blame } from './blame';
-import { Pace } from './pace';
+import { Throttle } from './throttle';
 
 const payload = Buffer.from('{"id":"1"}');
 const delivery: ClaimedDelivery = {
@@ -38,7 +38,7 @@ test('an adapter that throws is a failed attempt, and no more than that', async 
     runtime: systemRuntime,
     schedule: { baseMs: 1_000, maxMs: 2_000, forMs: 60_000 },
     attemptTimeoutMs: 1_000,
-    pace: new Pace(systemRuntime, destination),
+    throttle: new Throttle(systemRuntime, destination),
     blame: new Blame(),
     heldMs: () => 0,
     cut: new AbortController().signal,

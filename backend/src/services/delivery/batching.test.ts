@@ -7,7 +7,7 @@ import type { DestinationContract, Parcel } from '../../interfaces/destination';
 import type { DeliveryStatus } from '../../types/event';
 import { EventFeed } from '../events/event-feed';
 import { DeliveryWorker } from './delivery-worker';
-import { groupForCalls } from './grouping';
+import { groupForCalls } from './batch-split';
 
 const HOUR_MS = 3_600_000;
 const running: (() => Promise<void>)[] = [];

@@ -4,8 +4,7 @@ import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import type { DestinationContract } from '../../interfaces/destination';
 import type { PossibleDuplicateReason } from '../../types/delivery';
-import { DeadLetterService } from './dead-letter-service';
-import { replayVerdict } from './replay-verdict';
+import { DeadLetterService, replayVerdict } from './dead-letter-service';
 
 const DAY_MS = 86_400_000;
 const NEVER = new AbortController().signal;

@@ -1,9 +1,8 @@
 import { AppError } from '../../errors';
-import type { Destination } from '../../interfaces/destination';
+import type { Destination, DestinationContract } from '../../interfaces/destination';
 import type { DeliveryQuery, EventStore, Page } from '../../interfaces/event-store';
 import type { Runtime } from '../../interfaces/runtime';
 import type { DeliveryView, EventView } from '../../types/delivery';
-import { replayVerdict, type ReplayVerdict } from './replay-verdict';
 
 export interface DeadLetterServiceParts {
   readonly store: EventStore;
@@ -219,4 +218,25 @@ function whyNotDiscarded(deliveries: readonly DeliveryView[]): string {
 function standings(deliveries: readonly DeliveryView[]): string {
   if (deliveries.length === 0) return 'here there is no delivery';
   return deliveries.map(({ destination, status }) => `${destination} is ${status}`).join(', ');
+}
+
+/** What would come of sending a delivery again. */
+export type ReplayVerdict =
+  | 'replayable'
+  /** The destination takes nothing this old: it would refuse it. */
+  | 'too_old'
+  /** The destination took it, or may have, and by its contract no longer knows: it would count twice. */
+  | 'counts_twice';
+
+/** By the destination's contract; without one (the destination is not configured now) nothing speaks against it. Pure. */
+export function replayVerdict(
+  { eventTimeSeconds, firstTakenAt }: Pick<DeliveryView, 'eventTimeSeconds' | 'firstTakenAt'>,
+  contract: Pick<DestinationContract, 'maxAgeMs' | 'dedupWindowMs'> | null,
+  now: number,
+): ReplayVerdict {
+  if (contract === null) return 'replayable';
+  if (contract.maxAgeMs !== null && now - eventTimeSeconds * 1000 > contract.maxAgeMs) return 'too_old';
+  if (firstTakenAt === null) return 'replayable';
+  const isKnown = contract.dedupWindowMs !== null && now - firstTakenAt <= contract.dedupWindowMs;
+  return isKnown ? 'replayable' : 'counts_twice';
 }

@@ -7,12 +7,11 @@ import type { ClaimedDelivery } from '../../types/delivery';
 import type { EventFeed } from '../events/event-feed';
 import type { Circuit } from '../resilience/circuit';
 import { Pool } from '../resilience/pool';
-import { attemptDeliveries, type AttemptParts, passOver } from './attempt';
+import { attemptDeliveries, type AttemptParts, passOver, type RetrySchedule } from './attempt';
+import { groupForCalls } from './batch-split';
 import { Blame } from './blame';
-import { groupForCalls } from './grouping';
 import type { OutcomeRecorder } from './outcome-recorder';
-import { Pace } from './pace';
-import type { RetrySchedule } from './schedule';
+import { Throttle } from './throttle';
 
 export interface DeliverySettings {
   readonly leaseMs: number;
@@ -39,22 +38,47 @@ export interface DeliveryLaneParts {
 const POLL_MS = 1_000;
 const STORE_PAUSE_MS = 500;
 
-/** One claim takes at most so many, so that no commit of the store lasts long. */
+/** At most this many deliveries in one claim, so that no commit of the store lasts long. */
 const CLAIM_MAX = 1_000;
 
-/** While a call ends as quickly as this, deliveries are claimed ahead: they would otherwise wait longer for the store's commits than for the destination. */
+/**
+ * While calls take at most this, deliveries are claimed ahead: they would otherwise wait longer for the store's commits than
+ * for the destination.
+ */
 const QUICK_CALL_MS = 250;
 
-/** Sends the deliveries of one destination. Invariant: at most `concurrency` calls are in flight, and each delivery only under its lease. */
+/**
+ * Sends the deliveries of one destination. Invariant: at most `concurrency` calls are in flight, and each delivery only under
+ * its lease.
+ *
+ * A loop claims what there is room for, begins its attempts and waits: for a nudge, for the time at which something falls due,
+ * for the circuit, or for POLL_MS. How much room there is depends on the mode, which is looked up at every turn of the loop:
+ *
+ * - *Sending*: the circuit is closed. As many deliveries as there are free places, in batches as the contract allows. Entered
+ *   at the start and when the circuit closes; left when it opens, pauses or is held.
+ * - *Sending ahead*: the same, and the last call was quick: as many again are claimed and wait in `calls` for a place. Left
+ *   with the first call that takes longer than QUICK_CALL_MS.
+ * - *Trying*: the circuit is open or paused by the word of too few events (blame.ts). One delivery at a time that is none of
+ *   those. Left when one passes, which closes the circuit, or when enough of them fail.
+ * - *Probing*: the circuit is half-open. As many single deliveries as it permits, first those that have not failed.
+ * - *Barred*: the circuit is open, paused or held by the word of enough events or of an operator. Nothing is claimed; the loop
+ *   wakes when the circuit changes.
+ * - *Unable to record*: an outcome waits for a store that could not take it. Nothing is claimed, and what was claimed ahead
+ *   is passed over. Left when the store has taken it.
+ * - *Stopping*: nothing is claimed, what waits is passed over, and calls in flight end by themselves until they are cut.
+ */
 export class DeliveryLane implements Startable {
   private readonly inFlight = new Set<Promise<void>>();
   private readonly cut = new AbortController();
-  private readonly pace: Pace;
+  private readonly throttle: Throttle;
   private readonly blame = new Blame();
   private readonly attemptParts: AttemptParts;
-  /** What was claimed ahead waits here for its turn; also what was claimed for few calls and needs more, each smaller, since some of it has failed before. */
+  /**
+   * What was claimed ahead waits here for its place; also what was claimed for few calls and needs more, since some of it has
+   * failed before and goes in smaller groups.
+   */
   private readonly calls: Pool;
-  /** Whether the last call was. */
+  /** The last call took at most QUICK_CALL_MS. */
   private isQuick = false;
   private loop: Promise<void> | null = null;
   private isStopping = false;
@@ -67,10 +91,16 @@ export class DeliveryLane implements Startable {
   private maxBatch: number;
 
   constructor(private readonly parts: DeliveryLaneParts) {
-    this.pace = new Pace(parts.runtime, parts.destination);
+    this.throttle = new Throttle(parts.runtime, parts.destination);
     this.calls = new Pool({ size: parts.destination.concurrency, maxWaiting: CLAIM_MAX });
     this.maxBatch = parts.destination.contract.maxBatch;
-    this.attemptParts = { ...parts, ...parts.settings, pace: this.pace, blame: this.blame, cut: this.cut.signal };
+    this.attemptParts = {
+      ...parts,
+      ...parts.settings,
+      throttle: this.throttle,
+      blame: this.blame,
+      cut: this.cut.signal,
+    };
   }
 
   start(): Promise<void> {
@@ -114,7 +144,7 @@ export class DeliveryLane implements Startable {
         if (result.nextDueAt !== null) waitMs = Math.min(waitMs, result.nextDueAt - this.parts.runtime.now());
       } else {
         this.mayHaveMore = true;
-        if (this.pace.callsNow() === 0) waitMs = Math.min(waitMs, this.pace.waitMs());
+        if (this.throttle.callsNow() === 0) waitMs = Math.min(waitMs, this.throttle.waitMs());
       }
       await this.wait(Math.min(waitMs, this.circuitWaitMs()));
       // Attempts that end together are settled together, and their places are filled by one claim.
@@ -130,7 +160,7 @@ export class DeliveryLane implements Startable {
     const places = destination.concurrency + ahead - this.inFlight.size;
     // Each claim is a commit: ahead, there is time to wait until it is worth one.
     if (places < ahead / 2) return 0;
-    const calls = Math.min(places, permits, this.pace.callsNow() - this.calls.waiting);
+    const calls = Math.min(places, permits, this.throttle.callsNow() - this.calls.waiting);
     // A probe is one event.
     return Math.min(Math.max(0, calls) * (permits === Infinity ? this.maxBatch : 1), CLAIM_MAX);
   }
@@ -197,7 +227,7 @@ export class DeliveryLane implements Startable {
     const now = runtime.now();
     const going: ClaimedDelivery[] = [];
     for (const delivery of claimed) {
-      const postponeMs = this.pace.postponeMs(delivery, this.parts.heldMs());
+      const postponeMs = this.throttle.postponeMs(delivery, this.parts.heldMs());
       if (postponeMs === 0) going.push(delivery);
       else this.track([delivery], this.finish(delivery, passOver(delivery, now, now + postponeMs)));
     }

@@ -22,11 +22,11 @@ export interface DeliveryWorkerParts {
 
 /** A busy destination that fails at random is not a broken one: only a longer run of failures opens its circuit. */
 const CIRCUIT_FAILURES_IN_A_ROW = 10;
-/** One call in so long burdens nobody, and a destination that works again does not wait longer for its events. */
+/** One call in this time burdens nobody, and a destination that works again waits no longer for its events. */
 const COOLDOWN_MAX_MS = 15_000;
 
-/** What stands for one destination as it is defined now. */
-interface Post {
+/** A destination as it is defined now, with what sends to it. */
+interface ActiveDestination {
   readonly destination: Destination;
   readonly circuit: Circuit;
   readonly lane: DeliveryLane;
@@ -34,7 +34,7 @@ interface Post {
 
 /** One lane per destination, so that a broken one delays no other; all of them share the commits of their settlements. */
 export class DeliveryWorker implements Startable {
-  private readonly posts = new Map<string, Post>();
+  private readonly active = new Map<string, ActiveDestination>();
   /** Lanes of destinations that are no longer there, or not as they were, while their last attempts end. */
   private readonly retiring = new Set<DeliveryLane>();
   /** Which destinations are paused or gone. */
@@ -46,7 +46,7 @@ export class DeliveryWorker implements Startable {
   constructor(private readonly parts: DeliveryWorkerParts) {
     this.holds = new DestinationHolds(parts);
     this.outcomes = new OutcomeRecorder(parts);
-    for (const destination of parts.destinations) this.posts.set(destination.name, this.makePost(destination));
+    for (const destination of parts.destinations) this.active.set(destination.name, this.activate(destination));
   }
 
   /**
@@ -54,13 +54,13 @@ export class DeliveryWorker implements Startable {
    * nothing new, their open deliveries stay in the store, and it resolves when what was in flight to them has ended and is recorded.
    */
   async replace(destinations: readonly Destination[]): Promise<void> {
-    const gone = [...this.posts.values()].filter(({ destination }) => !destinations.includes(destination));
-    for (const { destination } of gone) this.posts.delete(destination.name);
+    const gone = [...this.active.values()].filter(({ destination }) => !destinations.includes(destination));
+    for (const { destination } of gone) this.active.delete(destination.name);
     for (const destination of destinations) {
-      if (this.posts.has(destination.name)) continue;
-      const post = this.makePost(destination);
-      this.posts.set(destination.name, post);
-      if (this.isRunning) await startLane(post);
+      if (this.active.has(destination.name)) continue;
+      const active = this.activate(destination);
+      this.active.set(destination.name, active);
+      if (this.isRunning) await startLane(active);
     }
     await Promise.all(gone.map(({ lane }) => this.retire(lane)));
   }
@@ -71,7 +71,7 @@ export class DeliveryWorker implements Startable {
       if (fact.fact === 'accepted') for (const name of fact.destinations) this.nudge(name);
     });
     await this.holds.start();
-    for (const post of this.posts.values()) await startLane(post);
+    for (const active of this.active.values()) await startLane(active);
   }
 
   /** Claims no more, lets what is in flight end, and records it. */
@@ -79,7 +79,7 @@ export class DeliveryWorker implements Startable {
     this.isRunning = false;
     this.stopListening();
     this.outcomes.stop();
-    const lanes = [...this.posts.values()].map(({ lane }) => lane);
+    const lanes = [...this.active.values()].map(({ lane }) => lane);
     await Promise.all([...lanes, ...this.retiring].map((lane) => lane.stop()));
     await this.outcomes.idle();
     await this.holds.stop();
@@ -87,15 +87,15 @@ export class DeliveryWorker implements Startable {
 
   /** Something may be due for this destination. */
   nudge(destination: string): void {
-    this.posts.get(destination)?.lane.nudge();
+    this.active.get(destination)?.lane.nudge();
   }
 
   circuits(): Record<string, CircuitSnapshot> {
-    return Object.fromEntries([...this.posts].map(([name, { circuit }]) => [name, circuit.snapshot()]));
+    return Object.fromEntries([...this.active].map(([name, { circuit }]) => [name, circuit.snapshot()]));
   }
 
   /** A destination that was changed starts with a closed circuit, since the change may have mended it; a hold stays. */
-  private makePost(destination: Destination): Post {
+  private activate(destination: Destination): ActiveDestination {
     const { runtime, circuitCooldownMs } = this.parts;
     const circuit = new Circuit(runtime, {
       cooldownMs: circuitCooldownMs,
@@ -119,6 +119,6 @@ export class DeliveryWorker implements Startable {
 }
 
 /** Nothing is sent to a destination that is off: what was open for it waits in the store. */
-async function startLane({ destination, lane }: Post): Promise<void> {
+async function startLane({ destination, lane }: ActiveDestination): Promise<void> {
   if (destination.mode !== 'off') await lane.start();
 }

@@ -48,7 +48,7 @@ export class DestinationHolds implements Startable {
     this.circuits.set(destination, circuit);
     this.endPassing(destination);
     const hold = this.of(destination);
-    if (hold !== null) circuit.hold(hold.reason);
+    if (hold !== null) circuit.hold();
     this.listening.set(
       destination,
       circuit.onChange((change) => this.notice(destination, change)),
@@ -142,7 +142,7 @@ export class DestinationHolds implements Startable {
     this.noteHold(destination, hold.since, hold.since);
     this.unsaved.delete(destination);
     this.held.set(destination, hold);
-    this.circuits.get(destination)?.hold(hold.reason);
+    this.circuits.get(destination)?.hold();
   }
 
   private heldTimeOf(destination: string): HeldTime {
@@ -166,7 +166,7 @@ export class DestinationHolds implements Startable {
     for (const [destination, circuit] of this.circuits) {
       const hold = this.unsaved.get(destination) ?? this.held.get(destination);
       if (hold === undefined) circuit.release();
-      else circuit.hold(hold.reason);
+      else circuit.hold();
     }
   }
 

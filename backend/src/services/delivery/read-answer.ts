@@ -3,7 +3,7 @@ import type { Outcome, PossibleDuplicateReason } from '../../types/delivery';
 import { retryAfterMs } from '../resilience/backoff';
 
 /** An attempt's answer, read: what it means and what is kept of it. */
-export interface Reading {
+export interface ReadAnswer {
   readonly outcome: Outcome;
   readonly httpStatus: number | null;
   readonly error: string | null;
@@ -18,7 +18,7 @@ const EXCERPT_MAX_CHARS = 500;
 const RETRYABLE_4XX = new Set([408, 425, 429]);
 
 /** Nothing was sent and nothing would be at any later try: dead at once, for an operator to see and to replay. */
-const REFUSED_ADDRESS: Reading = {
+const REFUSED_ADDRESS: ReadAnswer = {
   outcome: { kind: 'rejected', reason: 'rejected' },
   httpStatus: null,
   error: ADDRESS_REFUSED,
@@ -26,7 +26,7 @@ const REFUSED_ADDRESS: Reading = {
 };
 
 /** Reads an answer by the one table for all destinations; only the meaning of a 2xx body and of 409 is the destination's own. Pure. */
-export function readAnswer(answer: UpstreamAnswer, destination: Destination, nowMs: number): Reading {
+export function readAnswer(answer: UpstreamAnswer, destination: Destination, nowMs: number): ReadAnswer {
   if (answer.kind === 'failure') {
     if (answer.code === ADDRESS_REFUSED) return REFUSED_ADDRESS;
     const possibleDuplicate = answer.mayHaveBeenProcessed ? duplicateReasonOf(answer.code) : null;
@@ -91,4 +91,23 @@ function excerptOf(body: Buffer): string | null {
   if (body.length === 0) return null;
   const text = body.subarray(0, EXCERPT_MAX_CHARS * 4).toString('utf8');
   return text.replace(/[\p{Cc}\p{Cs}\ufffd]+/gu, ' ').slice(0, EXCERPT_MAX_CHARS);
+}
+
+/** Refusals that speak of the address and not of what was sent: no other event or smaller batch would fare better. */
+const ABOUT_THE_ADDRESS = new Set([404, 405]);
+
+/** Whether the destination took what was sent or judged its content; redirects, too, speak of the address. */
+export function hasPassed({ outcome, httpStatus }: ReadAnswer): boolean {
+  if (outcome.kind === 'delivered') return true;
+  return outcome.kind === 'rejected' && httpStatus !== null && httpStatus >= 400 && !ABOUT_THE_ADDRESS.has(httpStatus);
+}
+
+/** What refuses us as a whole, read as the refusal of one event: 401 and 403 are retried as other failures are, 410 is final. */
+export function asOwnFault(read: ReadAnswer): ReadAnswer {
+  if (read.outcome.kind !== 'held') return read;
+  const outcome: Outcome =
+    read.outcome.until === 'operator'
+      ? { kind: 'rejected', reason: 'rejected' }
+      : { kind: 'retryable', retryAfterMs: null, possibleDuplicate: null };
+  return { ...read, outcome };
 }

@@ -9,24 +9,20 @@ export interface BatcherOptions<T, R> {
   readonly runtime: Pick<Runtime, 'turn'>;
   /** Must give one result per item, in order. When it throws or rejects, the items of that flush are rejected with it, no others. */
   readonly flush: (items: T[]) => Promise<R[]>;
-  /** One flush takes at most this weight; a single item above it goes alone. */
+  /** One flush takes at most this many items. */
   readonly maxItems: number;
-  /** Beyond this waiting weight `add` refuses with `overloaded`. Left out: 100 flushes' worth. */
+  /** Beyond this many waiting items `add` refuses with `overloaded`. Left out: 100 flushes' worth. */
   readonly maxWaiting?: number;
-  /** How much an item counts, at least 1; left out, each counts 1. */
-  readonly weigh?: (item: T) => number;
 }
 
 interface Waiting<T, R> {
   readonly item: T;
-  readonly weight: number;
   readonly resolve: (result: R) => void;
   readonly reject: (reason: unknown) => void;
 }
 
 export class Batcher<T, R> {
   private waiting: Waiting<T, R>[] = [];
-  private waitingWeight = 0;
   private running: Promise<void> | null = null;
   private readonly maxWaiting: number;
 
@@ -34,16 +30,14 @@ export class Batcher<T, R> {
     this.maxWaiting = options.maxWaiting ?? options.maxItems * 100;
   }
 
-  /** Resolves with the item's result once its flush has ended. Rejects with AppError `overloaded` where too much is waiting. */
+  /** Resolves with the item's result once its flush has ended. Rejects with AppError `overloaded` where too many are waiting. */
   add(item: T): Promise<R> {
-    const weight = this.options.weigh?.(item) ?? 1;
-    if (this.waitingWeight > 0 && this.waitingWeight + weight > this.maxWaiting) {
-      const detail = `${this.waitingWeight} items are waiting already, the most allowed; send the same request again shortly.`;
+    if (this.waiting.length > 0 && this.waiting.length + 1 > this.maxWaiting) {
+      const detail = `${this.waiting.length} items are waiting already, the most allowed; send the same request again shortly.`;
       return Promise.reject(new AppError('overloaded', detail, { retryAfterSeconds: 1 }));
     }
     return new Promise<R>((resolve, reject) => {
-      this.waiting.push({ item, weight, resolve, reject });
-      this.waitingWeight += weight;
+      this.waiting.push({ item, resolve, reject });
       this.running ??= this.run();
     });
   }
@@ -63,16 +57,8 @@ export class Batcher<T, R> {
   }
 
   private takeBatch(): Waiting<T, R>[] {
-    let size = 0;
-    let weight = 0;
-    for (const entry of this.waiting) {
-      if (size > 0 && weight + entry.weight > this.options.maxItems) break;
-      size += 1;
-      weight += entry.weight;
-    }
-    this.waitingWeight -= weight;
     const batch = this.waiting;
-    this.waiting = batch.splice(size);
+    this.waiting = batch.splice(this.options.maxItems);
     return batch;
   }
 

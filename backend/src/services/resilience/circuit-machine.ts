@@ -3,8 +3,71 @@
  * started in, and when that is no longer the present one it changes nothing.
  */
 import type { Runtime } from '../../interfaces/runtime';
-import type { CircuitOptions } from './circuit-options';
-import { SlidingWindow } from './sliding-window';
+
+/** When a circuit opens, for how long, and how it closes again. */
+export interface CircuitOptions {
+  /** The window holds at most this many calls … */
+  readonly windowCalls: number;
+  /** … and none that ended longer ago. */
+  readonly windowMs: number;
+  /** Opens at this share of failures in the window (0–1], once it holds at least `minimumCalls`. */
+  readonly failureRatio: number;
+  readonly minimumCalls: number;
+  /** Opens after so many failures in the window with no success after the first of them. */
+  readonly failuresInARow: number;
+  /** Opens after so many failures in the window, whatever succeeded between; Infinity: never for that. */
+  readonly failuresInWindow: number;
+  /** How long the circuit first stays open; doubles with each failed probe, up to `maxCooldownMs`. */
+  readonly cooldownMs: number;
+  readonly maxCooldownMs: number;
+  /** The share [0, 1) by which a cooldown may be shortened at random, so that several processes do not probe together. */
+  readonly jitter: number;
+  /** So many probes must succeed; at most 1, then 2, then 4 … are in flight at once, never more than are still missing. */
+  readonly probesToClose: number;
+}
+
+const defaults: CircuitOptions = {
+  windowCalls: 100,
+  windowMs: 60_000,
+  failureRatio: 0.5,
+  minimumCalls: 20,
+  failuresInARow: 5,
+  failuresInWindow: Infinity,
+  cooldownMs: 5_000,
+  maxCooldownMs: 60_000,
+  jitter: 0.1,
+  probesToClose: 2,
+};
+
+function demand(isMet: boolean, rule: string): void {
+  if (!isMet) throw new RangeError(`A circuit's ${rule}.`);
+}
+
+/** Fills in the defaults and checks the whole. Throws RangeError naming the rule that is broken. */
+export function circuitOptions(given: Partial<CircuitOptions>): CircuitOptions {
+  const options = { ...defaults, ...given };
+  const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1;
+  demand(isCount(options.windowCalls), 'windowCalls is a whole number from 1');
+  demand(options.windowMs > 0, 'windowMs is above 0');
+  demand(options.failureRatio > 0 && options.failureRatio <= 1, 'failureRatio is above 0 and at most 1');
+  demand(isCount(options.minimumCalls), 'minimumCalls is a whole number from 1');
+  demand(
+    isCount(options.failuresInARow) || options.failuresInARow === Infinity,
+    'failuresInARow is a whole number from 1',
+  );
+  demand(
+    isCount(options.failuresInWindow) || options.failuresInWindow === Infinity,
+    'failuresInWindow is a whole number from 1',
+  );
+  demand(options.cooldownMs > 0 && Number.isFinite(options.cooldownMs), 'cooldownMs is a number above 0');
+  demand(
+    options.maxCooldownMs >= options.cooldownMs && Number.isFinite(options.maxCooldownMs),
+    'maxCooldownMs is a number no smaller than cooldownMs',
+  );
+  demand(options.jitter >= 0 && options.jitter < 1, 'jitter is at least 0 and below 1');
+  demand(isCount(options.probesToClose), 'probesToClose is a whole number from 1');
+  return options;
+}
 
 /** `refused`: it does not let us in (401, 403); `gone`: it said 410. One answer of either kind opens, and one success closes. */
 type OpenReason = 'failures' | 'refused' | 'gone';
@@ -174,5 +237,59 @@ export class CircuitMachine {
     const from = this.state.kind;
     this.state = to;
     this.announce({ from, to: to.kind, cause });
+  }
+}
+
+/** The last calls, at most `maxCalls` of them and none older than `maxAgeMs`. Memory is fixed; each call costs O(1). */
+class SlidingWindow {
+  private readonly times: Float64Array;
+  private readonly isFailure: Uint8Array;
+  private oldest = 0;
+  private size = 0;
+  private failureCount = 0;
+  /** Failures since the last success, also those that have left the window. */
+  private run = 0;
+
+  constructor(
+    private readonly maxCalls: number,
+    private readonly maxAgeMs: number,
+  ) {
+    this.times = new Float64Array(maxCalls);
+    this.isFailure = new Uint8Array(maxCalls);
+  }
+
+  /** Records the end of a call at `at` (monotonic); times never go back. */
+  record(at: number, isFailure: boolean): void {
+    this.forgetBefore(at - this.maxAgeMs);
+    if (this.size === this.maxCalls) this.forgetOldest();
+    const slot = (this.oldest + this.size) % this.maxCalls;
+    this.times[slot] = at;
+    this.isFailure[slot] = isFailure ? 1 : 0;
+    this.size += 1;
+    this.failureCount += isFailure ? 1 : 0;
+    this.run = isFailure ? this.run + 1 : 0;
+  }
+
+  /** What stands in the window at `at`; `failuresInARow` are the newest ones, with no success after them. */
+  counts(at: number): { calls: number; failures: number; failuresInARow: number } {
+    this.forgetBefore(at - this.maxAgeMs);
+    return { calls: this.size, failures: this.failureCount, failuresInARow: Math.min(this.run, this.size) };
+  }
+
+  clear(): void {
+    this.oldest = 0;
+    this.size = 0;
+    this.failureCount = 0;
+    this.run = 0;
+  }
+
+  private forgetBefore(time: number): void {
+    while (this.size > 0 && (this.times[this.oldest] ?? 0) <= time) this.forgetOldest();
+  }
+
+  private forgetOldest(): void {
+    this.failureCount -= this.isFailure[this.oldest] ?? 0;
+    this.oldest = (this.oldest + 1) % this.maxCalls;
+    this.size -= 1;
   }
 }

@@ -3,7 +3,7 @@ import { propertyRuns, propertyTimeoutMs } from '../../../test/support/property-
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { Circuit } from './circuit';
 import type { CircuitTicket } from './circuit';
-import type { CircuitOptions } from './circuit-options';
+import type { CircuitOptions } from './circuit-machine';
 
 const numRuns = propertyRuns();
 
@@ -187,7 +187,7 @@ const pause = (ms: number): Command =>
     model.pausedUntil = Math.max(model.pausedUntil, runtime.monotonic() + ms);
   });
 const hold = command('hold', (model, { circuit }) => {
-  circuit.hold('operator');
+  circuit.hold();
   model.isHeld = true;
 });
 const release = command('release', (model, { circuit }) => {

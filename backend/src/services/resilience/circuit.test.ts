@@ -1,8 +1,7 @@
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { Circuit } from './circuit';
 import type { CircuitTicket } from './circuit';
-import type { CircuitChange } from './circuit-machine';
-import type { CircuitOptions } from './circuit-options';
+import { type CircuitChange, type CircuitOptions, circuitOptions } from './circuit-machine';
 
 /** A circuit without jitter, so that its times are exact. */
 function circuitWith(options: Partial<CircuitOptions> = {}) {
@@ -240,20 +239,18 @@ describe('Circuit, told from outside', () => {
     expect(() => circuit.pauseFor(Infinity)).toThrow(RangeError);
   });
 
-  it('holds whatever the state until released, and shows the reason and the state', async () => {
+  it('holds whatever the state until released, and shows the state', async () => {
     const { runtime, circuit, changes, openIt } = circuitWith();
-    circuit.hold('operator');
-    circuit.hold('unauthorized');
+    circuit.hold();
+    circuit.hold();
     expect(circuit.permits()).toBe(0);
     expect(circuit.acquire()).toBeNull();
-    expect(circuit.heldFor).toBe('unauthorized');
     expect(circuit.snapshot()).toMatchObject({ state: 'OPEN', retryAt: null });
     circuit.release();
     circuit.release();
     expect(circuit.snapshot()).toMatchObject({ state: 'CLOSED', retryAt: null });
-    expect(circuit.heldFor).toBeNull();
     openIt();
-    circuit.hold('operator');
+    circuit.hold();
     await runtime.advance(5_000);
     expect(circuit.state).toBe('HALF_OPEN');
     expect(circuit.permits()).toBe(0);
@@ -329,7 +326,7 @@ describe('Circuit, a trial', () => {
     end('failed');
     second?.succeeded();
     expect(circuit.state).toBe('OPEN');
-    circuit.hold('operator');
+    circuit.hold();
     expect(circuit.trialAt()).toBeNull();
   });
 
@@ -381,7 +378,7 @@ describe('Circuit, refused by one answer', () => {
     expect(circuit.state).toBe('OPEN');
     await runtime.advance(5_000);
     circuit.trip('gone');
-    circuit.hold('gone');
+    circuit.hold();
     circuit.release();
     expect(circuit.state).toBe('CLOSED');
     expect(changes.map(({ cause }) => cause)).toEqual([
@@ -398,5 +395,32 @@ describe('Circuit, refused by one answer', () => {
         'released',
       ],
     ]);
+  });
+});
+
+describe('circuitOptions', () => {
+  it.each([
+    [{ windowCalls: 0 }, 'windowCalls'],
+    [{ windowMs: 0 }, 'windowMs'],
+    [{ failureRatio: 0 }, 'failureRatio'],
+    [{ failureRatio: 1.1 }, 'failureRatio'],
+    [{ minimumCalls: 0.5 }, 'minimumCalls'],
+    [{ failuresInARow: 0 }, 'failuresInARow'],
+    [{ failuresInWindow: NaN }, 'failuresInWindow'],
+    [{ cooldownMs: 0 }, 'cooldownMs'],
+    [{ cooldownMs: 5_000, maxCooldownMs: 4_000 }, 'maxCooldownMs'],
+    [{ jitter: 1 }, 'jitter'],
+    [{ probesToClose: 0 }, 'probesToClose'],
+  ])('refuses %j', (options, named) => {
+    expect(() => circuitOptions(options)).toThrow(named);
+  });
+
+  it('fills in what is left out', () => {
+    expect(circuitOptions({ cooldownMs: 700 })).toMatchObject({
+      cooldownMs: 700,
+      failuresInARow: 5,
+      failuresInWindow: Infinity,
+    });
+    expect(circuitOptions({}).cooldownMs).toBe(5_000);
   });
 });

@@ -4,8 +4,14 @@
  * A trial is the exception to the first: one call at a time, when the caller knows that what is against the upstream is thin.
  */
 import type { Runtime } from '../../interfaces/runtime';
-import { type CallEnd, type CircuitChange, CircuitMachine, type CircuitStateName } from './circuit-machine';
-import { type CircuitOptions, circuitOptions } from './circuit-options';
+import {
+  type CallEnd,
+  type CircuitChange,
+  CircuitMachine,
+  type CircuitOptions,
+  circuitOptions,
+  type CircuitStateName,
+} from './circuit-machine';
 
 /** The right to one call. Only the first of the three counts, so that `finally { ticket.cancelled() }` is always safe. */
 export interface CircuitTicket {
@@ -33,7 +39,7 @@ export class Circuit {
   private pausedAt = -Infinity;
   private pausedUntil = -Infinity;
   private isTrying = false;
-  private holdReason: string | null = null;
+  private isHeld = false;
   private lastFailure: { readonly wall: number; readonly monotonic: number } | null = null;
 
   /** Throws RangeError when an option makes no sense. */
@@ -50,15 +56,10 @@ export class Circuit {
     return this.machine.look().kind;
   }
 
-  /** Why it is held, or null. */
-  get heldFor(): string | null {
-    return this.holdReason;
-  }
-
   /** How many calls may start now: Infinity when closed; 0 when open, paused or held; the free places of probes when half-open. */
   permits(): number {
     const permits = this.machine.permits();
-    return this.holdReason !== null || this.isPaused ? 0 : permits;
+    return this.isHeld || this.isPaused ? 0 : permits;
   }
 
   /** Whether Retry-After is being obeyed. */
@@ -72,7 +73,7 @@ export class Circuit {
    */
   trialAt(): number | null {
     const { kind } = this.machine.look();
-    if (this.holdReason !== null || this.isTrying) return null;
+    if (this.isHeld || this.isTrying) return null;
     if (!this.isPaused) return kind === 'OPEN' ? this.runtime.monotonic() : null;
     return kind === 'HALF_OPEN' && this.machine.permits() === 0 ? null : this.pausedAt + this.cooldownMs;
   }
@@ -128,16 +129,16 @@ export class Circuit {
     this.pausedUntil = Math.max(this.pausedUntil, now + ms);
   }
 
-  /** No call starts until `release`; it shows as OPEN, while the state goes on underneath. Holding again only changes the reason. */
-  hold(reason: string): void {
-    const isNew = this.holdReason === null;
-    this.holdReason = reason;
-    if (isNew) this.announceHold('held');
+  /** No call starts until `release`. It shows as OPEN, while the state goes on underneath. */
+  hold(): void {
+    if (this.isHeld) return;
+    this.isHeld = true;
+    this.announceHold('held');
   }
 
   release(): void {
-    if (this.holdReason === null) return;
-    this.holdReason = null;
+    if (!this.isHeld) return;
+    this.isHeld = false;
     this.announceHold('released');
     // The hold has taken over what the 410 had opened.
     this.machine.forgive(['gone']);
@@ -158,7 +159,7 @@ export class Circuit {
   /** The monotonic time at which permits next rise by time alone; null when they stand, or only a call's end or a person raises them. */
   nextChangeAt(): number | null {
     const state = this.machine.look();
-    if (this.holdReason !== null) return null;
+    if (this.isHeld) return null;
     const until = Math.max(this.pausedUntil, state.kind === 'OPEN' ? state.until : -Infinity);
     return until > this.runtime.monotonic() ? until : null;
   }
@@ -169,7 +170,7 @@ export class Circuit {
     const monotonic = this.runtime.monotonic();
     return {
       // Whoever looks is told what calls meet; the state goes on underneath.
-      state: this.holdReason === null ? this.state : 'OPEN',
+      state: this.isHeld ? 'OPEN' : this.state,
       failures: this.machine.failures(),
       lastFailure: lastFailure === null ? null : lastFailure.wall,
       sinceLastFailure: lastFailure === null ? null : Math.round(monotonic - lastFailure.monotonic),

@@ -28,10 +28,6 @@ describe('Gcra', () => {
     expect([limiter.remaining(), limiter.waitMs()]).toEqual([1, 1]);
     await runtime.advance(1);
     expect([limiter.remaining(), limiter.waitMs()]).toEqual([2, 0]);
-    limiter.pauseFor(1_000);
-    expect([limiter.remaining(), limiter.waitMs()]).toEqual([0, 1_000]);
-    await runtime.advance(1_000);
-    expect([limiter.remaining(), limiter.waitMs()]).toEqual([4, 0]);
   });
 
   it('lets a burst through, then one per interval, and says how long to wait', async () => {
@@ -79,20 +75,6 @@ describe('Gcra', () => {
     expect((await runtime.until(ends)).map((end) => end.status)).toEqual(['rejected', 'rejected', 'fulfilled']);
     expect(runtime.monotonic()).toBe(1_000);
     expect(runtime.pendingTimers).toBe(0);
-  });
-
-  it('pauses for the longest time asked for, also those who wait already, and gives no more than a burst after', async () => {
-    const runtime = new SimulatedRuntime({ seed: 1 });
-    const limiter = new Gcra(runtime, { ratePerSecond: 10, burst: 2 });
-    limiter.tryTake(2);
-    const waiting = limiter.take();
-    limiter.pauseFor(5_000);
-    limiter.pauseFor(1_000);
-    expect(limiter.tryTake()).toBe(5_000);
-    await runtime.until(waiting);
-    expect(runtime.monotonic()).toBe(5_000);
-    expect([1, 2].map(() => limiter.tryTake())).toEqual([0, 100]);
-    expect(() => limiter.pauseFor(Infinity)).toThrow(RangeError);
   });
 
   it.each([

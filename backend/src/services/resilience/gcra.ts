@@ -23,7 +23,6 @@ export class Gcra {
   private readonly line: Pool;
   /** When the next would arrive if all came evenly; monotonic. */
   private theoreticalArrival = -Infinity;
-  private pausedUntil = -Infinity;
 
   constructor(
     private readonly runtime: Pick<Runtime, 'monotonic' | 'sleep'>,
@@ -42,7 +41,6 @@ export class Gcra {
   tryTake(n = 1): number {
     if (!(n <= this.burst)) throw new RangeError(`At most the burst of ${this.burst} can be taken at once, not ${n}.`);
     const now = this.runtime.monotonic();
-    if (this.pausedUntil > now) return Math.ceil(this.pausedUntil - now);
     const arrival = Math.max(now, this.theoreticalArrival) + n * this.intervalMs;
     const waitMs = arrival - this.burst * this.intervalMs - now;
     if (waitMs > roundingMs) return Math.ceil(waitMs - roundingMs);
@@ -52,7 +50,6 @@ export class Gcra {
 
   /** How many `tryTake` would let through at once now. */
   remaining(): number {
-    if (this.pausedUntil > this.runtime.monotonic()) return 0;
     return Math.max(0, Math.floor(this.burst - this.fullAfterMs() / this.intervalMs + roundingMs));
   }
 
@@ -65,7 +62,7 @@ export class Gcra {
   waitMs(): number {
     const now = this.runtime.monotonic();
     const n = Math.max(1, Math.floor(this.burst / 2));
-    const ready = Math.max(this.theoreticalArrival + (n - this.burst) * this.intervalMs, this.pausedUntil);
+    const ready = this.theoreticalArrival + (n - this.burst) * this.intervalMs;
     return Math.max(0, Math.ceil(ready - now - roundingMs));
   }
 
@@ -77,11 +74,5 @@ export class Gcra {
         signal?.throwIfAborted();
       }
     }, signal);
-  }
-
-  /** Lets nothing through for `ms` from now (Retry-After); the longest pause asked for wins. */
-  pauseFor(ms: number): void {
-    if (!Number.isFinite(ms)) throw new RangeError(`A pause is a finite number of milliseconds, not ${ms}.`);
-    this.pausedUntil = Math.max(this.pausedUntil, this.runtime.monotonic() + ms);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * How fast a destination may be called. Kept invariant: no more calls than its rate, and no more retries than the budget grants, so that an
+ * How fast a destination may be called: a rate limit and a retry budget. Kept invariant: no more calls than its rate, and no more retries than the budget grants, so that an
  * outage is not multiplied; first tries are never held back by retries.
  */
 import type { Destination } from '../../interfaces/destination';
@@ -13,7 +13,7 @@ const RETRY_RATIO = 0.2;
 const POSTPONED_MIN_MS = 1_000;
 const POSTPONED_MAX_MS = 600_000;
 
-export class Pace {
+export class Throttle {
   private readonly limiter: Gcra | null;
   private readonly budget: RetryBudget;
   /** When the retry that was postponed last is due; monotonic. */

@@ -7,7 +7,7 @@ import type { DestinationContract } from '../../interfaces/destination';
 import type { DeadReason } from '../../types/delivery';
 import { EventFeed } from '../events/event-feed';
 import { DeliveryWorker } from './delivery-worker';
-import { nextStep } from './schedule';
+import { nextStep } from './attempt';
 
 const HOUR_MS = 3_600_000;
 const running: (() => Promise<void>)[] = [];
