@@ -15,8 +15,8 @@ import {
   storeUrl,
   trustedProxies,
   whole,
+  type Rule,
 } from './config-rules';
-import type { Rule } from './config-rules';
 
 /** One setting. An environment variable that is unset, empty or blank takes the default. */
 export interface Setting<T> {
@@ -30,14 +30,9 @@ export interface Setting<T> {
   readonly isSecret?: true;
 }
 
-function setting<T>(setting: Setting<T>): Setting<T> {
-  return setting;
-}
+const setting = <T>(row: Setting<T>): Setting<T> => row;
 
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+const [SECOND, MINUTE, HOUR, DAY] = [1_000, 60_000, 3_600_000, 86_400_000] as const;
 
 /** The settings under the headings of the documentation; the keys are the names in `Config`. */
 export const SETTING_GROUPS = {
@@ -198,6 +193,12 @@ export const SETTING_GROUPS = {
       shownDefault: '`691200000` (8 d): `EVENT_MAX_AGE_MS` and a day more',
       meaning:
         'For how long an event that has no open delivery is kept, dead letters too, and its repeats are recognised. Not less than the default.',
+    }),
+    idempotencyCacheSize: setting({
+      name: 'IDEMPOTENCY_CACHE_SIZE',
+      rule: whole({ min: 0, max: 1_000_000 }),
+      fallback: 50_000,
+      meaning: 'How many accepted events each process remembers, to answer their repeats without a commit; 0: none.',
     }),
     backlogMax: setting({
       name: 'BACKLOG_MAX',

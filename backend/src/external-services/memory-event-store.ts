@@ -192,7 +192,7 @@ export class MemoryEventStore implements EventStore {
     const state = this.open();
     if (hold === null) state.holds.delete(destination);
     else state.holds.set(destination, { ...hold, destination });
-    this.addAction(state, action);
+    await this.recordAction(action);
   }
 
   async actions(limit: number): Promise<OperatorAction[]> {
@@ -200,7 +200,11 @@ export class MemoryEventStore implements EventStore {
   }
 
   async recordAction(action: OperatorAction): Promise<void> {
-    this.addAction(this.open(), action);
+    addAction(this.open(), action, this.options.actionsMax ?? DEFAULT_ACTIONS_MAX);
+  }
+
+  async actionCount(): Promise<number> {
+    return this.open().actionCount;
   }
 
   async prune({ acceptedBefore, limit }: PruneCommand): Promise<number> {
@@ -239,10 +243,6 @@ export class MemoryEventStore implements EventStore {
   private open(): MemoryStoreState {
     if (this.isClosed) throw new StoreUnavailableError('the store is closed', false);
     return this.state;
-  }
-
-  private addAction(state: MemoryStoreState, action: OperatorAction): void {
-    addAction(state, action, this.options.actionsMax ?? DEFAULT_ACTIONS_MAX);
   }
 
   private acceptOne(state: MemoryStoreState, newEvent: NewEvent, backlogMax: number): AcceptResult {

@@ -55,6 +55,8 @@ export interface MemoryStoreState {
   readonly points: Map<string, StoredPoints>;
   readonly holds: Map<string, Hold>;
   readonly actions: OperatorAction[];
+  /** With those that have made room. */
+  actionCount: number;
   clockMark: ClockMark | null;
   /** By destination and reason. */
   readonly possibleDuplicates: Map<string, PossibleDuplicateCount>;
@@ -72,6 +74,7 @@ export function emptyState(): MemoryStoreState {
     points: new Map(),
     holds: new Map(),
     actions: [],
+    actionCount: 0,
     clockMark: null,
     possibleDuplicates: new Map(),
     probes: 0,
@@ -141,9 +144,10 @@ export function changeDelivery(
 }
 
 /** The oldest make room. */
-export function addAction({ actions }: MemoryStoreState, action: OperatorAction, actionsMax: number): void {
-  actions.push(action);
-  actions.splice(0, actions.length - actionsMax);
+export function addAction(state: MemoryStoreState, action: OperatorAction, actionsMax: number): void {
+  state.actionCount += 1;
+  state.actions.push(action);
+  state.actions.splice(0, state.actions.length - actionsMax);
 }
 
 /** The event goes with its deliveries; what it counted for its user stays. */

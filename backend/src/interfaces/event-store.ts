@@ -219,6 +219,11 @@ export interface EventStore {
   actions(limit: number): Promise<OperatorAction[]>;
   recordAction(action: OperatorAction): Promise<void>;
   /**
+   * How many actions this store has ever recorded; it never falls. Whatever changes an event that has ended is recorded as an
+   * action in the same transaction, so while this number stays the same, what has ended stands as it was read.
+   */
+  actionCount(): Promise<number>;
+  /**
    * Returns how many events went. Their points stay counted. A call may pass over a bounded number of old events that must stay
    * and go on from there in the next; 0 does not promise that nothing is left.
    */

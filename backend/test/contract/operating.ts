@@ -155,6 +155,25 @@ function describeHolds(open: OpenStore): void {
     expect(await store.actions(10)).toHaveLength(3);
   });
 
+  it('counts every act that is recorded: a replay, a discard and a hold count, what moves nothing does not', async () => {
+    const store = await open({ actionsMax: 2 });
+    expect(await store.actionCount()).toBe(0);
+    const id = await makeDelivery(store, 'dead');
+    expect(await store.actionCount()).toBe(0);
+    const command = { deliveryIds: [id], at: 50, actor: 'operator' };
+    await store.replay({ ...command, from: ['dead'] });
+    expect(await store.actionCount()).toBe(1);
+    await store.settle([rejected(await claimOne(store, 50))]);
+    await store.discard({ ...command, reason: 'test' });
+    expect(await store.actionCount()).toBe(2);
+    await store.setHold('ads', hold, action);
+    await store.recordAction(action);
+    expect(await store.actionCount()).toBe(4);
+    await store.replay({ ...command, from: ['dead'] });
+    await store.discard({ ...command, reason: 'test' });
+    expect(await store.actionCount()).toBe(4);
+  });
+
   it('keeps so many acts and no more: the oldest make room', async () => {
     const store = await open({ actionsMax: 3 });
     await makeDelivery(store, 'dead');

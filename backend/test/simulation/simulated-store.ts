@@ -126,6 +126,10 @@ export class SimulatedStore implements EventStore {
     return this.write('recordAction', () => this.memory.recordAction(action));
   }
 
+  actionCount(): Promise<number> {
+    return this.read(() => this.memory.actionCount());
+  }
+
   prune(command: PruneCommand): Promise<number> {
     return this.write('prune', () => this.memory.prune(command));
   }

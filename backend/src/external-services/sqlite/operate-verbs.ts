@@ -26,6 +26,7 @@ export class OperateVerbs {
   private readonly upsertHold: Statement;
   private readonly deleteHold: Statement;
   private readonly selectActions: Statement<OperatorAction>;
+  private readonly selectLastAction: Statement<{ id: number | null }>;
   private readonly insertAction: Statement;
   private readonly deleteActionsUpTo: Statement;
 
@@ -45,6 +46,7 @@ export class OperateVerbs {
     this.selectActions = connection.prepare(
       'SELECT at, actor, action, detail FROM operator_actions ORDER BY id DESC LIMIT ?',
     );
+    this.selectLastAction = connection.prepare('SELECT max(id) AS id FROM operator_actions');
     this.insertAction = connection.prepare(
       'INSERT INTO operator_actions (at, actor, action, detail) VALUES (?, ?, ?, ?)',
     );
@@ -88,6 +90,11 @@ export class OperateVerbs {
 
   recordAction(action: OperatorAction): void {
     this.connection.write(() => this.insertActionRow(action));
+  }
+
+  /** Actions are numbered from 1, no number is used twice, and the newest is never the one that makes room. */
+  actionCount(): number {
+    return this.connection.read(() => this.selectLastAction.get()?.id ?? 0);
   }
 
   /** The ids that stood in one of `from` and were moved. */

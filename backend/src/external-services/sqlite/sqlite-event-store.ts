@@ -178,6 +178,10 @@ export class SqliteEventStore implements EventStore {
     this.operating.recordAction(action);
   }
 
+  async actionCount(): Promise<number> {
+    return this.operating.actionCount();
+  }
+
   async prune(command: PruneCommand): Promise<number> {
     return this.upkeep.prune(command);
   }

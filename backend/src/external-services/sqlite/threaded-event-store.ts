@@ -92,6 +92,7 @@ class ThreadedEventStore implements EventStore {
   readonly setHold = this.verb('setHold');
   readonly actions = this.verb('actions');
   readonly recordAction = this.verb('recordAction');
+  readonly actionCount = this.verb('actionCount');
   readonly prune = this.verb('prune');
   readonly clockMark = this.verb('clockMark');
   readonly markClock = this.verb('markClock');
