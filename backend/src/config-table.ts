@@ -31,7 +31,6 @@ export interface Setting<T> {
 }
 
 const setting = <T>(row: Setting<T>): Setting<T> => row;
-
 const [SECOND, MINUTE, HOUR, DAY] = [1_000, 60_000, 3_600_000, 86_400_000] as const;
 
 /** The settings under the headings of the documentation; the keys are the names in `Config`. */
