@@ -50,10 +50,8 @@ test('what the schema takes is nearly always plainly valid, so that the schema i
   fc.assert(
     fc.property(anyEvent, (event) => {
       if (eventSchema.validate(event, { convert: false }).error !== undefined) return;
-      // Joi overlooks a member named __proto__; that one, a number that no double holds and a member without a value are valid, but not plainly.
-      const isRare =
-        Object.hasOwn(event, '__proto__') ||
-        Object.values(event).some((value) => value === undefined || value instanceof ExactNumber);
+      // Joi overlooks a member named __proto__ and one without a value; both are valid, but not plainly.
+      const isRare = Object.hasOwn(event, '__proto__') || Object.values(event).includes(undefined);
       expect(isPlainlyValid(event) || isRare).toBe(true);
     }),
     { numRuns: 3_000 },
