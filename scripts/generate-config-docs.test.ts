@@ -27,8 +27,8 @@ describe('the generated files', () => {
     // The default of HOST depends on NODE_ENV; what is shown is that of production.
     const { HOST, ...rest } = uncommented;
     expect(HOST).toBe('0.0.0.0');
-    const { jwtKeys: _taken, lookup: _takenLookup, ...taken } = loadConfig(rest);
-    const { jwtKeys: _unset, lookup: _unsetLookup, ...unset } = loadConfig({});
+    const { jwtKeys: _taken, lookup: _takenLookup, warnings: _takenWarnings, ...taken } = loadConfig(rest);
+    const { jwtKeys: _unset, lookup: _unsetLookup, warnings: _unsetWarnings, ...unset } = loadConfig({});
     expect(taken).toEqual(unset);
   });
 });

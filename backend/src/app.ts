@@ -23,6 +23,8 @@ export interface AppParts {
   /** Makes the middleware that lets in only callers with this scope. */
   readonly authenticate: (scope: Scope) => RequestHandler;
   readonly limiting: RequestLimiting;
+  /** What every link begins with; empty: links begin at the root. */
+  readonly publicUrl: string;
   readonly corsOrigins: readonly string[];
   readonly isOverloaded: () => boolean;
   readonly observe: Observe;
@@ -39,6 +41,7 @@ export function createApp(parts: AppParts): Express {
   app.disable('etag');
   app.set('query parser', parseQuery);
   app.set('trust proxy', trustProxy);
+  app.locals['publicUrl'] = parts.publicUrl;
   const probes = new Set(routes.flatMap(({ path, isProbe }) => (isProbe === true ? [path] : [])));
   app.use(
     inSequence([
@@ -62,16 +65,19 @@ interface PathHandlers {
 }
 
 /** Hands the request to the route of its path and method. */
-function dispatch({ routes, authenticate, limiting, observe, runtime }: AppParts): RequestHandler {
+function dispatch({ routes, authenticate, limiting, observe, runtime, publicUrl }: AppParts): RequestHandler {
   const table = new PathTable<PathHandlers>();
+  // Every answer of a deprecated route says so, refusals too.
+  const notice = ({ successor }: Route): RequestHandler[] =>
+    successor === undefined ? [] : [deprecated(`${publicUrl}${successor}`)];
   for (const [path, rows] of byPath(routes)) {
     const byMethod = new Map<string, RequestHandler>();
     for (const row of rows) {
       const measure = measureRequest(path, runtime, observe);
-      const handler = inSequence([measure, ...guards(row, authenticate, limiting), row.handler]);
+      const handler = inSequence([measure, ...notice(row), ...guards(row, authenticate, limiting), row.handler]);
       for (const method of methodsOf(row)) byMethod.set(method, handler);
     }
-    const refuse = inSequence([...rows.slice(0, 1).flatMap(noticeOf), refuseMethod([...byMethod.keys()].join(', '))]);
+    const refuse = inSequence([...rows.slice(0, 1).flatMap(notice), refuseMethod([...byMethod.keys()].join(', '))]);
     table.add(path, { byMethod, refuse });
   }
   return (request, response, next) => {
@@ -87,9 +93,6 @@ function dispatch({ routes, authenticate, limiting, observe, runtime }: AppParts
 const methodsOf = ({ method }: Route): readonly string[] =>
   method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
 
-/** Every answer of a deprecated route says so, refusals too. */
-const noticeOf = ({ successor }: Route): RequestHandler[] => (successor === undefined ? [] : [deprecated(successor)]);
-
 /** Authentication and limits stand before the body is read: who may not come in is not listened to. */
 function guards(
   route: Route,
@@ -101,7 +104,7 @@ function guards(
   if ((scope as string | undefined) === undefined) throw new Error(`${method.toUpperCase()} ${path} declares no scope`);
   const unauthenticated = isProbe === true ? [] : [byAddress];
   const admission = scope === 'public' ? unauthenticated : [authenticate(scope), byClient];
-  return [...noticeOf(route), ...admission, ...(body ? [body] : [])];
+  return [...admission, ...(body ? [body] : [])];
 }
 
 function byPath(routes: readonly Route[]): Map<string, Route[]> {

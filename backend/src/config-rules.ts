@@ -13,6 +13,32 @@ export interface Rule<T> {
   readonly hint?: (text: string) => string | undefined;
 }
 
+/** One setting. An environment variable that is unset, empty or blank takes the default. */
+export interface Setting<T> {
+  readonly name: string;
+  /** Another name that is read where `name` is not set. */
+  readonly alias?: string;
+  readonly rule: Rule<T>;
+  readonly fallback: T;
+  /** The default as a reader of the documentation should see it, where it is not the text of `fallback`. */
+  readonly shownDefault?: string;
+  readonly meaning: string;
+  /** Its value is never shown. */
+  readonly isSecret?: true;
+}
+
+export function setting<T>(setting: Setting<T>): Setting<T> {
+  return setting;
+}
+
+/** A wrong value as a fault may show it. */
+export function shown(setting: Setting<unknown>, text: string): string {
+  if (setting.isSecret) return `${String(Buffer.byteLength(text))} bytes long (not shown)`;
+  // A URL may hold a password, and one that was pasted into the wrong setting is still a secret.
+  const masked = text.replace(/\/\/[^/@]*@/, '//***@').replace(/\?.*/s, '?***');
+  return JSON.stringify(masked.length > 100 ? `${masked.slice(0, 100)}…` : masked);
+}
+
 /** A rule whose reader throws an Error, whose message is shown, where the text is wrong. */
 function readBy<T>(expects: string, read: (text: string) => NonNullable<T>): Rule<T> {
   return { schema: Joi.string().custom(read) as unknown as Joi.Schema<NonNullable<T>>, expects };
@@ -46,8 +72,16 @@ export function whole(bounds: { readonly min: number; readonly max: number; read
     return value;
   };
   const expects = `a whole number${unit === 'ms' ? ' of milliseconds' : ''} from ${String(min)} to ${String(max)}`;
-  const rule = readBy<number>(expects, read);
-  return unit === 'ms' ? { ...rule, hint: (text) => unitHint(text, min, max) } : rule;
+  const hint = (text: string) => serviceHint(text) ?? (unit === 'ms' ? unitHint(text, min, max) : undefined);
+  return { ...readBy<number>(expects, read), hint };
+}
+
+/** Kubernetes writes `METRICS_PORT=tcp://…` into each container beside a Service that is called `metrics`. */
+function serviceHint(text: string): string | undefined {
+  const isServiceLink = /^(tcp|udp|sctp):\/\//.test(text);
+  return isServiceLink
+    ? 'Kubernetes sets it for a Service of that name; enableServiceLinks: false ends that'
+    : undefined;
 }
 
 export function oneOf<T extends string>(...values: readonly T[]): Rule<T> {
@@ -94,6 +128,38 @@ function parseHttpUrl(text: string): URL {
   if (url.username !== '' || url.password !== '') throw new Error('a secret in a URL ends in logs');
   if (url.hash !== '') throw new Error('what follows # is never sent');
   return url;
+}
+
+/** Where a proxy for outbound calls listens, and the value of `Proxy-Authorization` for it. */
+export interface ProxyLocation {
+  readonly protocol: 'http:' | 'https:';
+  /** An IPv6 address has no brackets. */
+  readonly hostname: string;
+  readonly port: number;
+  readonly authorization: string | null;
+}
+
+/** The proxy for outbound calls, with its user name and password in the URL. */
+export function proxyUrl(): Rule<ProxyLocation> {
+  return readBy('the URL of a proxy, such as http://user:password@proxy.example.com:3128', (text) => {
+    if (/^socks/i.test(text)) throw new Error('a SOCKS proxy is not supported');
+    if (!/^https?:\/\/[^/\s]/i.test(text) || !URL.canParse(text)) throw new Error();
+    const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(text);
+    if (pathname + search + hash !== '/') throw new Error('a proxy has no path');
+    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    return {
+      protocol: protocol as 'http:' | 'https:',
+      hostname: hostname.replace(/^\[|\]$/g, ''),
+      port: Number(port || (protocol === 'https:' ? 443 : 80)),
+      authorization: credentials === ':' ? null : `Basic ${Buffer.from(credentials).toString('base64')}`,
+    };
+  });
+}
+
+/** Hosts that are called without the proxy. Other programs read the same variable, so nothing in it is refused. */
+export function hostList(): Rule<readonly string[]> {
+  const expects = 'host names, domains such as .example.com, addresses and networks, separated by commas';
+  return readBy(expects, (text) => text.split(/[\s,]+/).filter((entry) => entry !== ''));
 }
 
 /** A text that can stand in an HTTP header. */

@@ -3,61 +3,39 @@
  * come the frozen `Config` (config.ts), `.env.example` and `docs/configuration.md` (scripts/generate-config-docs.ts).
  */
 import Joi from 'joi';
-import {
-  baseUrl,
-  cacheUrl,
-  endpointUrl,
-  existingFile,
-  headerValue,
-  jwtSecrets,
-  oneOf,
-  originList,
-  storeUrl,
-  trustedProxies,
-  whole,
-  type Rule,
-} from './config-rules';
+import * as rules from './config-rules';
+import { setting } from './config-rules';
 
-/** One setting. An environment variable that is unset, empty or blank takes the default. */
-export interface Setting<T> {
-  readonly name: string;
-  readonly rule: Rule<T>;
-  readonly fallback: T;
-  /** The default as a reader of the documentation should see it, where it is not the text of `fallback`. */
-  readonly shownDefault?: string;
-  readonly meaning: string;
-  /** Its value is never shown. */
-  readonly isSecret?: true;
-}
-
-const setting = <T>(row: Setting<T>): Setting<T> => row;
-const [SECOND, MINUTE, HOUR, DAY] = [1_000, 60_000, 3_600_000, 86_400_000] as const;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
 /** The settings under the headings of the documentation; the keys are the names in `Config`. */
 export const SETTING_GROUPS = {
   Process: {
     environment: setting({
       name: 'NODE_ENV',
-      rule: oneOf('development', 'test', 'production'),
+      rule: rules.oneOf('development', 'test', 'production'),
       fallback: 'development',
       meaning:
         'What the process is run for. `production` refuses what is only safe on a desk: a made-up `JWT_SECRET`, public clients, the shipped secrets.',
     }),
     role: setting({
       name: 'ROLE',
-      rule: oneOf('all', 'api', 'worker'),
+      rule: rules.oneOf('all', 'api', 'worker'),
       fallback: 'all',
       meaning: 'What this process does: take requests (`api`), send deliveries (`worker`), or both.',
     }),
     logLevel: setting({
       name: 'LOG_LEVEL',
-      rule: oneOf('debug', 'info', 'warn', 'error', 'silent'),
+      rule: rules.oneOf('debug', 'info', 'warn', 'error', 'silent'),
       fallback: 'info',
       meaning: 'The least important lines that are still logged.',
     }),
     shutdownTimeoutMs: setting({
       name: 'SHUTDOWN_TIMEOUT_MS',
-      rule: whole({ unit: 'ms', min: 100, max: 5 * MINUTE }),
+      rule: rules.whole({ unit: 'ms', min: 100, max: 5 * MINUTE }),
       fallback: 10 * SECOND,
       meaning: 'How long a stop waits for what is in flight before it ends the process all the same.',
     }),
@@ -65,7 +43,7 @@ export const SETTING_GROUPS = {
   HTTP: {
     port: setting({
       name: 'PORT',
-      rule: whole({ min: 0, max: 65_535 }),
+      rule: rules.whole({ min: 0, max: 65_535 }),
       fallback: 3000,
       meaning: 'The port to listen on; 0 takes any free one.',
     }),
@@ -77,9 +55,17 @@ export const SETTING_GROUPS = {
       meaning:
         'The address to listen on. Outside production only this machine is served unless it is set, because clients may then be public.',
     }),
+    publicUrl: setting<string | null>({
+      name: 'PUBLIC_URL',
+      rule: rules.baseUrl(),
+      fallback: null,
+      shownDefault: 'none: links begin at the root, `/`',
+      meaning:
+        'The address that clients use, path included, where a proxy in front strips a prefix: every link, `Location` and `/openapi.json` begin with it.',
+    }),
     tlsCertFile: setting<string | null>({
       name: 'TLS_CERT_FILE',
-      rule: existingFile(),
+      rule: rules.existingFile(),
       fallback: null,
       shownDefault: 'none: plain HTTP, for behind a proxy',
       meaning:
@@ -87,21 +73,21 @@ export const SETTING_GROUPS = {
     }),
     tlsKeyFile: setting<string | null>({
       name: 'TLS_KEY_FILE',
-      rule: existingFile(),
+      rule: rules.existingFile(),
       fallback: null,
       shownDefault: 'required with `TLS_CERT_FILE`',
       meaning: 'The private key of the certificate, in PEM, without a passphrase.',
     }),
     corsOrigins: setting<readonly string[]>({
       name: 'CORS_ORIGINS',
-      rule: originList(),
+      rule: rules.originList(),
       fallback: [],
       shownDefault: 'none',
       meaning: 'The browser origins that may call, separated by commas.',
     }),
     trustProxy: setting<false | number | string>({
       name: 'TRUST_PROXY',
-      rule: trustedProxies(),
+      rule: rules.trustedProxies(),
       fallback: false,
       shownDefault: 'none',
       meaning:
@@ -109,14 +95,14 @@ export const SETTING_GROUPS = {
     }),
     metricsPort: setting<number | null>({
       name: 'METRICS_PORT',
-      rule: whole({ min: 0, max: 65_535 }),
+      rule: rules.whole({ min: 0, max: 65_535 }),
       fallback: null,
       shownDefault: 'none',
       meaning: 'A second port that serves `/metrics` without a token. Keep it inside your network.',
     }),
     rateLimitPerMinute: setting({
       name: 'RATE_LIMIT_PER_MINUTE',
-      rule: whole({ min: 1, max: 10_000_000 }),
+      rule: rules.whole({ min: 1, max: 10_000_000 }),
       fallback: 6000,
       meaning: 'Requests a minute for each client, or for each address while no token is shown.',
     }),
@@ -124,7 +110,7 @@ export const SETTING_GROUPS = {
   Clients: {
     jwtSecrets: setting<readonly Buffer[]>({
       name: 'JWT_SECRET',
-      rule: jwtSecrets(),
+      rule: rules.jwtSecrets(),
       fallback: [],
       shownDefault: 'required in production, else made for the run',
       isSecret: true,
@@ -133,7 +119,7 @@ export const SETTING_GROUPS = {
     }),
     jwtKeyFile: setting<string | null>({
       name: 'JWT_KEY_FILE',
-      rule: existingFile(),
+      rule: rules.existingFile(),
       fallback: null,
       shownDefault: 'none',
       meaning:
@@ -141,7 +127,7 @@ export const SETTING_GROUPS = {
     }),
     clientsFile: setting<string | null>({
       name: 'CLIENTS_FILE',
-      rule: existingFile(),
+      rule: rules.existingFile(),
       fallback: null,
       shownDefault: '`config/clients.yml`, for development only',
       meaning: 'Who may ask for a token, and for which scopes. Read again on SIGHUP.',
@@ -150,7 +136,7 @@ export const SETTING_GROUPS = {
   Events: {
     eventsFile: setting<string | null>({
       name: 'EVENTS_FILE',
-      rule: existingFile(),
+      rule: rules.existingFile(),
       fallback: null,
       shownDefault: '`config/events.yml`',
       meaning:
@@ -158,14 +144,14 @@ export const SETTING_GROUPS = {
     }),
     eventMaxAgeMs: setting({
       name: 'EVENT_MAX_AGE_MS',
-      rule: whole({ unit: 'ms', min: MINUTE, max: 90 * DAY }),
+      rule: rules.whole({ unit: 'ms', min: MINUTE, max: 90 * DAY }),
       fallback: 7 * DAY,
       meaning:
         'How long ago an event may have happened. Repeats are recognised for this long and a day, or for `RETENTION_MS`.',
     }),
     eventMaxAheadMs: setting({
       name: 'EVENT_MAX_AHEAD_MS',
-      rule: whole({ unit: 'ms', min: 0, max: 12 * HOUR }),
+      rule: rules.whole({ unit: 'ms', min: 0, max: 12 * HOUR }),
       fallback: 5 * MINUTE,
       meaning: "How far ahead of our clock an event's time may be.",
     }),
@@ -173,21 +159,21 @@ export const SETTING_GROUPS = {
   Storage: {
     store: setting({
       name: 'STORE_URL',
-      rule: storeUrl(),
+      rule: rules.storeUrl(),
       fallback: { scheme: 'sqlite', path: './data/gateway.db' } as const,
       shownDefault: '`sqlite:./data/gateway.db`',
       meaning: 'Where events are kept. A relative path starts at the working directory.',
     }),
     cache: setting({
       name: 'CACHE_URL',
-      rule: cacheUrl(),
+      rule: rules.cacheUrl(),
       fallback: { scheme: 'memory' } as const,
       shownDefault: '`memory:`',
       meaning: 'Where answers of upstreams are cached. It never holds anything that may not be lost.',
     }),
     retentionMs: setting<number | null>({
       name: 'RETENTION_MS',
-      rule: whole({ unit: 'ms', min: DAY, max: 3650 * DAY }),
+      rule: rules.whole({ unit: 'ms', min: DAY, max: 3650 * DAY }),
       fallback: null,
       shownDefault: '`691200000` (8 d): `EVENT_MAX_AGE_MS` and a day more',
       meaning:
@@ -195,13 +181,13 @@ export const SETTING_GROUPS = {
     }),
     idempotencyCacheSize: setting({
       name: 'IDEMPOTENCY_CACHE_SIZE',
-      rule: whole({ min: 0, max: 1_000_000 }),
+      rule: rules.whole({ min: 0, max: 1_000_000 }),
       fallback: 50_000,
       meaning: 'How many accepted events each process remembers, to answer their repeats without a commit; 0: none.',
     }),
     backlogMax: setting({
       name: 'BACKLOG_MAX',
-      rule: whole({ min: 1, max: 100_000_000 }),
+      rule: rules.whole({ min: 1, max: 100_000_000 }),
       fallback: 1_000_000,
       meaning: 'How many deliveries may be open before new events are refused with 503.',
     }),
@@ -209,7 +195,7 @@ export const SETTING_GROUPS = {
   Upstreams: {
     destinationsFile: setting<string | null>({
       name: 'DESTINATIONS_FILE',
-      rule: existingFile(),
+      rule: rules.existingFile(),
       fallback: null,
       shownDefault: 'none',
       meaning:
@@ -217,14 +203,14 @@ export const SETTING_GROUPS = {
     }),
     adeventsxUrl: setting<string | null>({
       name: 'ADEVENTSX_URL',
-      rule: endpointUrl(),
+      rule: rules.endpointUrl(),
       fallback: null,
       shownDefault: 'none',
       meaning: 'The whole URL of the conversions endpoint of AdEventsX. Without it there is no such destination.',
     }),
     adeventsxApiKey: setting<string | null>({
       name: 'ADEVENTSX_API_KEY',
-      rule: headerValue(),
+      rule: rules.headerValue(),
       fallback: null,
       shownDefault: 'required with `ADEVENTSX_URL`',
       isSecret: true,
@@ -232,21 +218,38 @@ export const SETTING_GROUPS = {
     }),
     eventApiUrl: setting<string | null>({
       name: 'EVENT_API_URL',
-      rule: baseUrl(),
+      rule: rules.baseUrl(),
       fallback: null,
       shownDefault: 'none',
       meaning: 'The base URL of the external event API, which `/addEvent` forwards to and `/getEvents` reads from.',
     }),
     userApiUrl: setting<string | null>({
       name: 'USER_API_URL',
-      rule: baseUrl(),
+      rule: rules.baseUrl(),
       fallback: null,
       shownDefault: 'none',
       meaning: 'The base URL of the user API, which the summaries of users are read from.',
     }),
+    proxy: setting<rules.ProxyLocation | null>({
+      name: 'OUTBOUND_PROXY',
+      rule: rules.proxyUrl(),
+      fallback: null,
+      shownDefault: 'none: destinations and sources are called directly',
+      isSecret: true,
+      meaning: 'The proxy through which destinations and sources are called. `HTTP_PROXY` and the like are not read.',
+    }),
+    noProxy: setting<readonly string[]>({
+      name: 'NO_PROXY',
+      alias: 'no_proxy',
+      rule: rules.hostList(),
+      fallback: [],
+      shownDefault: 'none',
+      meaning:
+        'The hosts that are called without `OUTBOUND_PROXY`; a domain stands for all names below it, `host:port` for that port alone, `*` for every host. This machine never needs naming.',
+    }),
     batchDeadlineMs: setting({
       name: 'BATCH_DEADLINE_MS',
-      rule: whole({ unit: 'ms', min: 50, max: MINUTE }),
+      rule: rules.whole({ unit: 'ms', min: 50, max: MINUTE }),
       fallback: 1400,
       meaning: 'After how long a batch question about users is answered with what could be had.',
     }),
@@ -254,44 +257,44 @@ export const SETTING_GROUPS = {
   Delivery: {
     deliveryConcurrency: setting({
       name: 'DELIVERY_CONCURRENCY',
-      rule: whole({ min: 1, max: 1024 }),
+      rule: rules.whole({ min: 1, max: 1024 }),
       fallback: 64,
       meaning: 'How many calls to one destination may be in flight at once, where `DESTINATIONS_FILE` does not say.',
     }),
     attemptTimeoutMs: setting({
       name: 'ATTEMPT_TIMEOUT_MS',
-      rule: whole({ unit: 'ms', min: 50, max: 5 * MINUTE }),
+      rule: rules.whole({ unit: 'ms', min: 50, max: 5 * MINUTE }),
       fallback: 10 * SECOND,
       meaning: 'How long one attempt may take, from the connection to the last byte of the answer.',
     }),
     leaseMs: setting({
       name: 'LEASE_MS',
-      rule: whole({ unit: 'ms', min: 500, max: HOUR }),
+      rule: rules.whole({ unit: 'ms', min: 500, max: HOUR }),
       fallback: MINUTE,
       meaning: 'For how long a delivery is taken. What a crashed process held falls due after this time.',
     }),
     retryBaseMs: setting({
       name: 'RETRY_BASE_MS',
-      rule: whole({ unit: 'ms', min: 1, max: HOUR }),
+      rule: rules.whole({ unit: 'ms', min: 1, max: HOUR }),
       fallback: SECOND,
       meaning:
         'About how long after a failed first attempt the second comes; each later wait is about twice the one before.',
     }),
     retryMaxMs: setting({
       name: 'RETRY_MAX_MS',
-      rule: whole({ unit: 'ms', min: 1, max: DAY }),
+      rule: rules.whole({ unit: 'ms', min: 1, max: DAY }),
       fallback: HOUR,
       meaning: 'The longest wait between two attempts.',
     }),
     retryForMs: setting({
       name: 'RETRY_FOR_MS',
-      rule: whole({ unit: 'ms', min: 100, max: 30 * DAY }),
+      rule: rules.whole({ unit: 'ms', min: 100, max: 30 * DAY }),
       fallback: DAY,
       meaning: 'For how long a failing delivery is tried before it is dead.',
     }),
     circuitCooldownMs: setting({
       name: 'CIRCUIT_COOLDOWN_MS',
-      rule: whole({ unit: 'ms', min: 10, max: HOUR }),
+      rule: rules.whole({ unit: 'ms', min: 10, max: HOUR }),
       fallback: 5 * SECOND,
       meaning:
         'How long a failing upstream is left alone before it is probed; a read source at first a second at most.',

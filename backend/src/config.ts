@@ -5,9 +5,9 @@ import type { KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { SETTING_GROUPS } from './config-table';
-import type { Setting } from './config-table';
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { shown, type ProxyLocation, type Setting } from './config-rules';
+import { configWarnings, type ConfigWarning, type Environment } from './config-warnings';
+import { isQuoted } from './external-services/files/yaml-file';
 
 type Intersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
 type Settings = Intersection<(typeof SETTING_GROUPS)[keyof typeof SETTING_GROUPS]>;
@@ -15,7 +15,8 @@ type Values = { -readonly [K in keyof Settings]: Settings[K] extends Setting<inf
 
 /** What the process runs by. Paths are absolute, times in milliseconds, what is not set is null. */
 export type Config = Readonly<
-  Omit<Values, 'jwtSecrets' | 'host' | 'retentionMs' | 'clientsFile' | 'eventsFile'> & {
+  Omit<Values, 'jwtSecrets' | 'host' | 'retentionMs' | 'clientsFile' | 'eventsFile' | 'proxy' | 'noProxy'> & {
+    proxy: (ProxyLocation & { readonly bypass: readonly string[] }) | null;
     host: string;
     retentionMs: number;
     clientsFile: string;
@@ -31,6 +32,8 @@ export type Config = Readonly<
     isJwtKeyMade: boolean;
     /** What `${NAME}` stands for in a file of settings. */
     lookup: (name: string) => string | undefined;
+    /** What the environment holds in vain. To be asked once the files are read: what they look up is used. */
+    warnings: () => readonly ConfigWarning[];
   }
 >;
 
@@ -48,9 +51,7 @@ export class ConfigError extends Error {
 const LEASE_MARGIN_MS = 1000;
 const DAY_MS = 86_400_000;
 
-const settings: readonly [string, Setting<unknown>][] = Object.values(SETTING_GROUPS).flatMap((group) =>
-  Object.entries<Setting<unknown>>(group),
-);
+const settings = Object.values(SETTING_GROUPS).flatMap((group) => Object.entries<Setting<unknown>>(group));
 
 /** The root of the package, both from the sources and from the build. */
 export function packageRoot(folder = __dirname): string {
@@ -58,16 +59,14 @@ export function packageRoot(folder = __dirname): string {
   return packageRoot(dirname(folder));
 }
 
-function shown(setting: Setting<unknown>, text: string): string {
-  if (setting.isSecret) return `${String(Buffer.byteLength(text))} bytes long (not shown)`;
-  // A URL may hold a password, and one that was pasted into the wrong setting is still a secret.
-  const masked = text.replace(/\/\/[^/@]*@/, '//***@').replace(/\?.*/s, '?***');
-  return JSON.stringify(masked.length > 100 ? `${masked.slice(0, 100)}…` : masked);
-}
-
 function read(setting: Setting<unknown>, environment: Environment, faults: string[]): unknown {
-  const text = environment[setting.name]?.trim() ?? '';
-  if (text === '') return setting.fallback;
+  const given = [setting.name, setting.alias ?? setting.name].map((name) => environment[name]?.trim() ?? '');
+  const text = given.find((value) => value !== '');
+  if (text === undefined) return setting.fallback;
+  if (isQuoted(text)) {
+    faults.push(`${setting.name} was in quotes; write its value without them (docker --env-file keeps them).`);
+    return undefined;
+  }
   const { schema, expects, hint } = setting.rule;
   const { error, value } = schema.validate(text) as { error?: ValidationError; value: unknown };
   if (error === undefined) return value;
@@ -120,10 +119,12 @@ export function loadConfig(environment: Environment = process.env): Config {
   faults.push(...relationFaults(values, isProduction));
   if (faults.length > 0) throw new ConfigError(faults);
 
-  const { jwtSecrets, ...rest } = values;
+  const { jwtSecrets, proxy, noProxy: bypass, ...rest } = values;
+  const used = new Set<string>();
   const isJwtKeyMade = jwtSecrets.length === 0 && rest.jwtKeyFile === null;
   return Object.freeze({
     ...rest,
+    proxy: proxy && { ...proxy, bypass },
     store: { ...rest.store, path: resolve(rest.store.path) },
     retentionMs: rest.retentionMs ?? rest.eventMaxAgeMs + DAY_MS,
     host: rest.host ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
@@ -134,13 +135,15 @@ export function loadConfig(environment: Environment = process.env): Config {
     migrationsFolder: join(packageRoot(), 'backend', 'migrations'),
     jwtKeys: (jwtSecrets.length === 0 ? [randomBytes(32)] : jwtSecrets).map((secret) => createSecretKey(secret)),
     isJwtKeyMade,
-    lookup: environmentLookup(environment),
+    lookup: environmentLookup(environment, used),
+    warnings: () => configWarnings(environment, used),
   });
 }
 
 /** Looks up what a file of settings means by `${NAME}`; a variable that is empty or blank is not set. */
-export function environmentLookup(environment: Environment = process.env): (name: string) => string | undefined {
-  return (name) => {
+export function environmentLookup(environment: Environment = process.env, used = new Set<string>()) {
+  return (name: string): string | undefined => {
+    used.add(name);
     const text = environment[name]?.trim();
     return text === '' ? undefined : text;
   };

@@ -77,6 +77,8 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   const drainMs = config.shutdownTimeoutMs * DRAIN_SHARE;
   const files = await SettingsFiles.read(config, runtime);
   const { catalogue, clients, destinations, keys } = files;
+  for (const { name, fields } of config.warnings()) log.warn(fields, name);
+  files.warnWithoutDestination(log);
 
   const store = await openStore(config, parts, runtime);
   started.push(() => store.close());
@@ -117,7 +119,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   });
   const stopWatching = files.watchClients(runtime, log);
   started.push(async () => stopWatching());
-  if (config.isJwtKeyMade) log.warn({}, 'JWT_SECRET is not set: a key was made for this run, tokens end with it');
+  if (config.isJwtKeyMade) log.warn({ setting: 'JWT_SECRET' }, 'settings.jwt_key_made');
   const reload = () => {
     const reloaded = reloading.then(() => files.reload(worker, log));
     // One after the other; a failure of one does not keep the next from being made.

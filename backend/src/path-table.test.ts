@@ -45,6 +45,13 @@ describe('PathTable', () => {
     expect(table.find(path)).toBeNull();
   });
 
+  it('finds the root, and only at one slash', () => {
+    const withRoot = new PathTable<string>();
+    withRoot.add('/', 'root');
+    expect(withRoot.find('/')).toEqual({ value: 'root', params: {} });
+    expect(withRoot.find('//')).toBeNull();
+  });
+
   it('throws URIError for a parameter whose percent-encoding is broken', () => {
     expect(() => table.find('/events/%E0%A4%A')).toThrow(URIError);
   });

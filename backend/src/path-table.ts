@@ -28,7 +28,7 @@ export class PathTable<T> {
   add(path: string, value: T): void {
     const parts = path.split('/').map(toPart);
     if (!parts.some(({ isParameter }) => isParameter)) {
-      this.fixed.set(path.toLowerCase(), { value, params: {} });
+      this.fixed.set(withoutSlash(path).toLowerCase(), { value, params: {} });
       return;
     }
     const patterns = this.patterns.get(parts.length) ?? [];
@@ -38,13 +38,18 @@ export class PathTable<T> {
 
   /** Null when there is nothing at this path. @throws URIError when the percent-encoding of a parameter is broken */
   find(path: string): Found<T> | null {
-    const trimmed = path.endsWith('/') ? path.slice(0, -1) : path;
+    const trimmed = withoutSlash(path);
     const found = this.fixed.get(trimmed) ?? this.fixed.get(trimmed.toLowerCase());
     if (found !== undefined) return found;
     const given = trimmed.split('/');
     const pattern = this.patterns.get(given.length)?.find(({ parts }) => isMatch(parts, given));
     return pattern === undefined ? null : { value: pattern.value, params: paramsOf(pattern.parts, given) };
   }
+}
+
+/** The root becomes the empty text. */
+function withoutSlash(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
 function toPart(text: string): Part {

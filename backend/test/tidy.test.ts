@@ -78,8 +78,8 @@ describe('settings', () => {
     expect([...example].sort()).toEqual([...settings].sort());
   });
 
-  it('are at most 36', () => {
-    expect(settings.length).toBeLessThanOrEqual(36);
+  it('are at most 45', () => {
+    expect(settings.length).toBeLessThanOrEqual(45);
   });
 
   it('are what docker-compose.yml sets, not misspelt names', () => {

@@ -19,7 +19,8 @@ import { toAppError, toProblem } from '../middleware/handle-error';
 import { limitRequests, type RequestLimiting } from '../middleware/limit-requests';
 import { openBody } from '../middleware/read-body';
 import { readLines } from '../middleware/read-lines';
-import { decodeUtf8, parseStrictJson } from '../middleware/strict-json';
+import { parseStrictJson } from '../middleware/strict-json';
+import { decodeUtf8 } from '../middleware/utf8';
 import { buildDocument } from '../openapi/document';
 import { DOCS_STYLE, docsPage } from '../openapi/docs-page';
 import type { JsonSchema } from '../openapi/operation';
@@ -86,7 +87,7 @@ export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpSer
     users: users.controller,
     operation: new OperationController(health),
     docs: new DocsController({
-      document: () => buildDocument(table, config.version),
+      document: () => buildDocument(table, config.version, config.publicUrl),
       page: (document) => docsPage(document as JsonSchema),
       style: DOCS_STYLE,
     }),
@@ -98,6 +99,7 @@ export function createHttpServer(config: Config, parts: HttpParts): Pick<HttpSer
     routes: table,
     authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
     limiting: createLimiting(config, runtime),
+    publicUrl: config.publicUrl ?? '',
     corsOrigins: config.corsOrigins,
     observe: watch.metrics.answered,
     trustProxy: config.trustProxy,

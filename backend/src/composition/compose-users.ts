@@ -30,7 +30,7 @@ const RATE_PER_SECOND = 1_000;
 const CACHE_ENTRIES = 30_000;
 
 export function createUsers(config: Config, { runtime, log }: { runtime: Runtime; log: Log }): Users {
-  const { batchDeadlineMs: deadlineMs, circuitCooldownMs, userApiUrl, eventApiUrl } = config;
+  const { batchDeadlineMs: deadlineMs, circuitCooldownMs, userApiUrl, eventApiUrl, proxy } = config;
   const circuits = new Map<string, Circuit>();
   const clients: SourceClient[] = [];
   const policyOf = (source: string): ParallelRetryPolicy => {
@@ -41,7 +41,7 @@ export function createUsers(config: Config, { runtime, log }: { runtime: Runtime
     return policy;
   };
   const clientOf = (baseUrl: string, sources: number): SourceClient => {
-    const client = new SourceClient({ baseUrl, maxSockets: sources * POOL_SIZE });
+    const client = new SourceClient({ baseUrl, maxSockets: sources * POOL_SIZE, proxy });
     clients.push(client);
     return client;
   };

@@ -46,7 +46,7 @@ export class SettingsFiles {
     const catalogue = entries && new Catalogue(entries);
     const definitions = await orFault('DESTINATIONS_FILE', readDefinitions(config, catalogue));
     if (faulty.length > 0 || !clients || !tokenKeys || !catalogue || !definitions) throw new SettingsFilesError(faulty);
-    const destinations = new DestinationSet(runtime);
+    const destinations = new DestinationSet(runtime, config.proxy);
     destinations.replace(definitions);
     const keys = new SettingsKeys(config, new JwtSigner(tokenKeys), tls);
     return new SettingsFiles(config, new ClientRegistry(clients), catalogue, destinations, keys);
@@ -55,6 +55,11 @@ export class SettingsFiles {
   /** Takes the clients over as soon as their file has changed. Returns the function that ends it. */
   watchClients(runtime: Runtime, log: Log): () => void {
     return watchFile(this.config.clientsFile, CLIENTS_LOOKED_AT_EVERY_MS, runtime, () => this.reloadClients(log));
+  }
+
+  /** A gateway that keeps events and sends them nowhere is rarely meant. */
+  warnWithoutDestination(log: Log): void {
+    if (this.destinations.current().length === 0) log.warn({}, 'settings.no_destination');
   }
 
   private async reloadClients(log: Log): Promise<void> {
@@ -78,6 +83,7 @@ export class SettingsFiles {
       const dropped = destinations.replace(await readDefinitions(config, catalogue));
       await worker.replace(destinations.current());
       for (const destination of dropped) destination.close();
+      this.warnWithoutDestination(log);
     });
   }
 }

@@ -17,7 +17,9 @@ export class DocsController {
     response.type('application/json').send(this.make().text);
   };
 
-  readonly getPage = (_request: Request, response: Response): void => {
+  readonly getPage = (request: Request, response: Response): void => {
+    // From `/docs/` the relative links of the page would lead one level too deep.
+    if (request.path.endsWith('/')) return response.redirect('../docs');
     response.type('html').send(this.make().page);
   };
 

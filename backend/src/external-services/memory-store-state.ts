@@ -54,6 +54,8 @@ export interface MemoryStoreState {
   readonly tallies: Map<string, number>;
   readonly points: Map<string, StoredPoints>;
   readonly holds: Map<string, Hold>;
+  /** By destination, of the holds that have ended. */
+  readonly heldMs: Map<string, number>;
   readonly actions: OperatorAction[];
   /** With those that have made room. */
   actionCount: number;
@@ -73,6 +75,7 @@ export function emptyState(): MemoryStoreState {
     tallies: new Map(),
     points: new Map(),
     holds: new Map(),
+    heldMs: new Map(),
     actions: [],
     actionCount: 0,
     clockMark: null,
@@ -92,6 +95,7 @@ export function copyState(state: MemoryStoreState): MemoryStoreState {
     tallies: new Map(state.tallies),
     points: new Map(state.points),
     holds: new Map(state.holds),
+    heldMs: new Map(state.heldMs),
     actions: [...state.actions],
     possibleDuplicates: new Map(state.possibleDuplicates),
   };
@@ -141,6 +145,10 @@ export function changeDelivery(
     const count = (state.possibleDuplicates.get(key)?.count ?? 0) + 1;
     state.possibleDuplicates.set(key, { destination, reason, count });
   }
+}
+
+export function addHeld({ heldMs }: MemoryStoreState, destination: string, ms: number): void {
+  heldMs.set(destination, (heldMs.get(destination) ?? 0) + ms);
 }
 
 /** The oldest make room. */

@@ -56,34 +56,42 @@ td, th { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; 
 .scope { font-size: .85rem; opacity: .8; }
 `;
 
-/** The page for a document of document.ts. */
+/** The page for a document of document.ts. Its links are relative, so that they hold below any prefix. */
 export function docsPage(document: JsonSchema): string {
-  const { info, tags, paths } = document as unknown as {
+  const { info, servers, tags, paths } = document as unknown as {
+    servers?: readonly { url: string }[];
     info: { title: string; version: string; description: string };
     tags: readonly { name: string }[];
     paths: Readonly<Record<string, Readonly<Record<string, Described>>>>;
   };
+  const base = servers?.[0]?.url ?? 'localhost:3000';
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
   const anchor = (tag: string): string => tag.toLowerCase().replaceAll(' ', '-');
   const sections = tags.map(({ name }) => {
     const own = operations.filter(({ operation }) => operation.tags[0] === name);
-    return `<section><h2 id="${anchor(name)}">${escape(name)}</h2>${own.map(operationHtml).join('')}</section>`;
+    return `<section><h2 id="${anchor(name)}">${escape(name)}</h2>${own.map((one) => operationHtml(one, base)).join('')}</section>`;
   });
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(info.title)} API</title><link rel="stylesheet" href="/docs/style.css"></head>
+<title>${escape(info.title)} API</title><link rel="stylesheet" href="docs/style.css"></head>
 <body><h1>${escape(info.title)} API <small>${escape(info.version)}</small></h1><p>${escape(info.description)}</p>
-<nav>${tags.map(({ name }) => `<a href="#${anchor(name)}">${escape(name)}</a>`).join('')}<a href="/openapi.json">openapi.json</a></nav>
+<nav>${tags.map(({ name }) => `<a href="#${anchor(name)}">${escape(name)}</a>`).join('')}<a href="openapi.json">openapi.json</a></nav>
 <p>First a token, kept for the examples below:</p>
-<pre>${escape(`TOKEN=$(curl -s localhost:3000/auth -H 'Content-Type: application/json' \\
+<pre>${escape(`TOKEN=$(curl -s ${base}/auth -H 'Content-Type: application/json' \\
   -d '{"clientId":"marketing-dashboard"}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')`)}</pre>
 ${sections.join('\n')}
 </body></html>`;
 }
 
-function operationHtml({ path, method, operation }: { path: string; method: string; operation: Described }): string {
+interface Line {
+  readonly path: string;
+  readonly method: string;
+  readonly operation: Described;
+}
+
+function operationHtml({ path, method, operation }: Line, base: string): string {
   const { summary, description, parameters, requestBody, responses, deprecated } = operation;
   const scope = operation['x-scope'];
   const [mediaType, body] = Object.entries(requestBody?.content ?? {})[0] ?? [];
@@ -93,7 +101,7 @@ ${description === undefined ? '' : `<p>${escape(description)}</p>`}
 ${parameters.length === 0 ? '' : `<h4>Parameters</h4><table>${parameters.map(parameterHtml).join('')}</table>`}
 ${body === undefined ? '' : `<h4>Body (${escape(mediaType ?? '')})</h4><pre>${json(body.example)}</pre><details><summary>Schema</summary><pre>${json(body.schema)}</pre></details>`}
 <h4>Answers</h4><table>${Object.entries(responses).map(responseHtml).join('')}</table>
-<h4>Try it</h4><pre>${escape(curlOf(method, path, operation, mediaType, body?.example))}</pre></details>`;
+<h4>Try it</h4><pre>${escape(curlOf(method, `${base}${path}`, operation, mediaType, body?.example))}</pre></details>`;
 }
 
 function parameterHtml({
@@ -118,7 +126,7 @@ function responseHtml([status, { description, content }]: [string, Described['re
 /** A line that runs against the demo: examples of the document stand in for what is asked. */
 function curlOf(
   method: string,
-  path: string,
+  url: string,
   operation: Described,
   mediaType: string | undefined,
   example: unknown,
@@ -126,7 +134,7 @@ function curlOf(
   const query = operation.parameters
     .filter(({ in: place, required }) => place === 'query' && required)
     .map(({ name }) => `${name}=13`);
-  const target = `localhost:3000${path.replaceAll('{id}', 'user1').replaceAll('{name}', 'adeventsx')}${query.length > 0 ? `?${query.join('&')}` : ''}`;
+  const target = `${url.replaceAll('{id}', 'user1').replaceAll('{name}', 'adeventsx')}${query.length > 0 ? `?${query.join('&')}` : ''}`;
   const isForm = mediaType?.includes('urlencoded') === true;
   return [
     `curl -s ${method === 'GET' ? '' : `-X ${method} `}'${target}'`,

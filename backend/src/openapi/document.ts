@@ -39,7 +39,7 @@ const GUARDED: Readonly<Record<number, Answer>> = {
 };
 
 /** The OpenAPI 3.1 document of the route table. Throws for a route that nothing is known of, so that none can be forgotten. */
-export function buildDocument(routes: readonly Route[], version: string): JsonSchema {
+export function buildDocument(routes: readonly Route[], version: string, publicUrl: string | null = null): JsonSchema {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     const key = operationKey(route);
@@ -56,6 +56,7 @@ export function buildDocument(routes: readonly Route[], version: string): JsonSc
       description: 'An event gateway: events in, exactly stored, delivered to the external APIs that want them.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
+    ...(publicUrl !== null && { servers: [{ url: publicUrl }] }),
     jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
     tags: ['Access', 'Events', 'Users', 'Operating', 'Older clients'].map((name) => ({ name })),
     paths,
@@ -71,8 +72,9 @@ export function buildDocument(routes: readonly Route[], version: string): JsonSc
 function describe(route: Route, operation: Operation, path: string): JsonSchema {
   const { summary, description, tag, body } = operation;
   const answers = route.scope === 'public' ? operation.answers : { ...operation.answers, ...GUARDED };
+  const named = path === '/' ? '/root' : path;
   return {
-    operationId: `${route.method}${path.replace(/[^a-zA-Z0-9]+(.)?/g, (_all, next: string | undefined) => (next ?? '').toUpperCase())}`,
+    operationId: `${route.method}${named.replace(/[^a-zA-Z0-9]+(.)?/g, (_all, next: string | undefined) => (next ?? '').toUpperCase())}`,
     summary,
     ...(description !== undefined && { description }),
     tags: [tag],

@@ -12,6 +12,19 @@ const LIMITED = {
 } as const;
 
 export const ACCESS_OPERATIONS: Operations = {
+  'GET /': {
+    tag: 'Operating',
+    summary: 'What this is, and where to go on',
+    description: 'A browser (Accept: text/html) is led to the page for people.',
+    answers: {
+      200: {
+        description: 'The name of the service, its version and its entry points',
+        schema: 'Root',
+        example: { name: 'sluice', version: '0.1.0', links: { documentation: '/docs', events: '/events' } },
+      },
+      302: { description: 'For a browser', schema: null, mediaType: 'text/html' },
+    },
+  },
   'POST /auth': {
     tag: 'Access',
     summary: 'A token for a client',

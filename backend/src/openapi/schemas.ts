@@ -16,7 +16,7 @@ function record(properties: Record<string, JsonSchema>, optional: readonly strin
   return { type: 'object', properties, required, additionalProperties: false };
 }
 
-const eventStatus = { enum: ['stored', 'pending', 'delivered', 'dead'] };
+const eventStatus = { enum: ['stored', 'pending', 'delivered', 'dead', 'discarded'] };
 const deliveryStatus = { enum: ['pending', 'delivering', 'delivered', 'dead', 'discarded'] };
 const standing = {
   event_id: { type: 'string', format: 'uuid' },
@@ -65,6 +65,7 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   OAuthError: record({ error: text, error_description: text }, ['error_description']),
   Token: record({ access_token: text, token_type: { const: 'Bearer' }, expires_in: integer, scope: text }),
   JsonWebKeySet: { type: 'object' },
+  Root: record({ name: text, version: text, links: mapOf(text) }),
   Health: record({
     status: { const: 'ok' },
     timestamp: time,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import Joi from 'joi';
 
 import { propertyRuns } from '../../test/support/property-runs';
-import { ExactNumber } from '../types/exact-number';
+import { ExactNumber } from '../types/exact-json';
 import { eventSchema } from './event';
 import { plainCheck } from './plain-check';
 

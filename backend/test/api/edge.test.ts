@@ -164,6 +164,7 @@ test('a route that declares no scope stops the start', () => {
       routes: [route],
       authenticate: () => () => undefined,
       limiting: { byClient: () => undefined, byAddress: () => undefined, refused: () => undefined },
+      publicUrl: '',
       corsOrigins: [],
       isOverloaded: () => false,
       observe: () => undefined,

@@ -1,10 +1,10 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-/** A self-signed X.509 certificate (RFC 5280) for 127.0.0.1's name-givers to distrust, made anew: no key lies in the repository. */
-export function selfSignedCertificate(): { readonly key: string; readonly cert: string } {
+/** A self-signed X.509 certificate (RFC 5280) that nobody trusts who is not told to, made anew: no key lies in the repository. */
+export function selfSignedCertificate(hostname = 'localhost'): { readonly key: string; readonly cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = der(0x30, Buffer.from('06082a8648ce3d040302', 'hex'));
-  const name = der(0x30, der(0x31, der(0x30, Buffer.from('0603550403', 'hex'), der(0x0c, Buffer.from('localhost')))));
+  const name = der(0x30, der(0x31, der(0x30, Buffer.from('0603550403', 'hex'), der(0x0c, Buffer.from(hostname)))));
   const validity = der(0x30, utcTime('200101000000Z'), utcTime('491231235959Z'));
   const serial = Buffer.from('020101', 'hex');
   const toBeSigned = der(

@@ -1,6 +1,7 @@
 import type { Destination } from '../../interfaces/destination';
 import type { Runtime } from '../../interfaces/runtime';
-import { createGuardedAgents } from '../http/address-guard';
+import type { OutboundProxy } from '../http/outbound-proxy';
+import { agentsFor } from '../http/upstream-agents';
 import { UpstreamClient } from '../http/upstream-client';
 import { AdEventsXDestination } from './adeventsx-destination';
 import type { DestinationDefinition } from './destination-definition';
@@ -17,7 +18,10 @@ export class DestinationSet {
   private made: readonly Made[] = [];
   private destinations: readonly Destination[] = [];
 
-  constructor(private readonly runtime: Pick<Runtime, 'now'>) {}
+  constructor(
+    private readonly runtime: Pick<Runtime, 'now'>,
+    private readonly proxy: OutboundProxy | null = null,
+  ) {}
 
   current(): readonly Destination[] {
     return this.destinations;
@@ -34,7 +38,7 @@ export class DestinationSet {
       return (
         before.find((made) => made.definition === text) ?? {
           definition: text,
-          destination: makeDestination(definition, this.runtime),
+          destination: this.make(definition),
         }
       );
     });
@@ -45,18 +49,19 @@ export class DestinationSet {
   close(): void {
     for (const destination of this.destinations) destination.close();
   }
-}
 
-function makeDestination(definition: DestinationDefinition, runtime: Pick<Runtime, 'now'>): Destination {
-  const maxSockets = definition.concurrency;
-  const isGuarded = definition.type === 'webhook' && !definition.allowPrivateNetwork;
-  const client = new UpstreamClient({ maxSockets, ...(isGuarded && { agents: createGuardedAgents(maxSockets) }) });
-  switch (definition.type) {
-    case 'adeventsx':
-      return new AdEventsXDestination(definition, client);
-    case 'event-api':
-      return new EventApiDestination(definition, client);
-    case 'webhook':
-      return new WebhookDestination(definition, client, runtime);
+  private make(definition: DestinationDefinition): Destination {
+    const maxSockets = definition.concurrency;
+    const publicOnly = definition.type === 'webhook' && !definition.allowPrivateNetwork;
+    const agents = agentsFor(definition.url, { maxSockets, proxy: this.proxy, publicOnly });
+    const client = new UpstreamClient({ maxSockets, agents });
+    switch (definition.type) {
+      case 'adeventsx':
+        return new AdEventsXDestination(definition, client);
+      case 'event-api':
+        return new EventApiDestination(definition, client);
+      case 'webhook':
+        return new WebhookDestination(definition, client, this.runtime);
+    }
   }
 }

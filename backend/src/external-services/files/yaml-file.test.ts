@@ -109,6 +109,8 @@ describe('readYamlFile', () => {
     });
 
     it('must be set, every one', async () => {
+      const quoted = await faultsOf(readText('name: x${QUOTED}\nsizes: []\n', { lookup: () => '"hunter2"' }));
+      expect(quoted).toEqual(['line 1: the environment variable QUOTED is in quotes; write its value without them']);
       const faults = await faultsOf(readText('name: ${A}${B}\nsizes: []\n', { lookup }));
       expect(faults.slice(0, 2)).toEqual([
         'line 1: the environment variable A is not set',

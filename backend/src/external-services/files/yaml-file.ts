@@ -96,6 +96,11 @@ function toPlain(path: string, document: Document.Parsed): unknown {
   }
 }
 
+/** Whether a value is still in the quotes that a shell would have taken away, with a comment behind them or not. */
+export function isQuoted(text: string): boolean {
+  return /^(["']).*\1(\s+#.*)?$/s.test(text);
+}
+
 /** Puts values in place of `${NAME}`, after parsing: a value can never become structure. Returns what is not set. */
 function substitute(
   document: Document,
@@ -108,8 +113,10 @@ function substitute(
       if (key === 'key' || typeof node.value !== 'string') return;
       node.value = node.value.replaceAll(/\$\{([^}]*)\}/g, (_whole, name: string) => {
         const value = lookup(name);
-        if (value === undefined)
-          faults.push(`${lineAt(node.range?.[0] ?? 0)}: the environment variable ${name} is not set`);
+        const refuse = (detail: string) =>
+          faults.push(`${lineAt(node.range?.[0] ?? 0)}: the environment variable ${name} ${detail}`);
+        if (value === undefined) refuse('is not set');
+        else if (isQuoted(value)) refuse('is in quotes; write its value without them');
         return value ?? '';
       });
     },

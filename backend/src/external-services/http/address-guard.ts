@@ -87,6 +87,22 @@ export function guardedLookup(resolve: Resolve = dns.lookup): LookupFunction {
   };
 }
 
+/**
+ * For a call through a proxy, which looks the name up itself: refuses an address that is not public, and a name that leads to one by our
+ * own look-up. A name that only the proxy knows is left to the rules of the proxy.
+ */
+export function refuseHost(resolve: Resolve = dns.lookup): (hostname: string) => Promise<void> {
+  const lookup = guardedLookup(resolve);
+  return (hostname) =>
+    new Promise((done, reject) => {
+      if (isIP(hostname) !== 0) return isPublicAddress(hostname) ? done() : reject(refusal(hostname));
+      lookup(hostname, { all: true }, (error) => {
+        if (error?.code === ADDRESS_REFUSED) reject(error);
+        else done();
+      });
+    });
+}
+
 /** Agents that connect to public addresses only; anything else ends with the code `address_refused`, before a byte is sent. */
 export function createGuardedAgents(maxSockets: number, resolve?: Resolve): UpstreamAgents {
   const lookup = guardedLookup(resolve);

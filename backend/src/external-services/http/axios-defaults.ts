@@ -5,6 +5,7 @@ import https from 'node:https';
 import { type CreateAxiosDefaults, isAxiosError } from 'axios';
 
 import { httpAdapter } from './http-adapter';
+import { isProxyFailure } from './outbound-proxy';
 
 /** An answer larger than this is cut off and counts as unreadable. */
 const ANSWER_MAX_BYTES = 2 * 1024 * 1024;
@@ -15,8 +16,13 @@ export interface UpstreamAgents {
   readonly httpsAgent: https.Agent;
 }
 
+export function agentOptions(maxSockets: number): http.AgentOptions {
+  return { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, scheduling: 'lifo' };
+}
+
+/** Agents that connect to the upstream itself. */
 export function createAgents(maxSockets: number): UpstreamAgents {
-  const options = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, scheduling: 'lifo' as const };
+  const options = agentOptions(maxSockets);
   return { httpAgent: new http.Agent(options), httpsAgent: new https.Agent(options) };
 }
 
@@ -25,7 +31,7 @@ export function destroyAgents({ httpAgent, httpsAgent }: UpstreamAgents): void {
   httpsAgent.destroy();
 }
 
-/** Sent by our own adapter, so that no redirect is followed and no proxy used; at most 2 MiB are read, no status is judged, no byte is changed. */
+/** Sent by our own adapter, so that no redirect is followed and no proxy of axios' used; at most 2 MiB are read, no status is judged, no byte is changed. */
 export function axiosDefaults(agents: UpstreamAgents): CreateAxiosDefaults {
   return {
     ...agents,
@@ -46,6 +52,7 @@ export function failureCode(error: unknown, signal: AbortSignal, hasHead = false
   if (error.message.includes('maxContentLength')) return 'answer_too_large';
   const cause = error.cause as { readonly code?: unknown } | undefined;
   const code = cause?.code ?? error.code;
+  if (isProxyFailure(code)) return code;
   // What node's HTTP parser could make nothing of.
   if (typeof code === 'string' && code.startsWith('HPE_')) return 'answer_garbled';
   if (hasHead) return 'answer_cut';

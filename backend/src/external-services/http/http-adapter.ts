@@ -1,13 +1,14 @@
 /**
  * How axios sends in this program: node's HTTP as it is, the answer read whole into one Buffer. axios' own adapter makes the same call for
  * about three times the processor time, spent on what no upstream of ours is asked with: forms, proxies, redirects, decoding, progress.
- * Kept invariant: no redirect is followed, no proxy used, no byte changed, no more than `maxContentLength` bytes read, and a signal ends
+ * Kept invariant: no redirect is followed, no proxy used but that of the agent, no byte changed, no more than `maxContentLength` bytes read, and a signal ends
  * the call at any moment of it. TLS is as the agent has it, which is verified.
  */
 import http from 'node:http';
 import https from 'node:https';
 
 import { AxiosError, type AxiosResponse, CanceledError, type InternalAxiosRequestConfig } from 'axios';
+import { ForwardingAgent } from './outbound-proxy';
 
 /** What makes the request: a module of node's, or who follows one. The `transport` of axios. */
 export interface Transport {
@@ -33,6 +34,8 @@ export function httpAdapter(config: InternalAxiosRequestConfig): Promise<AxiosRe
     const options = optionsOf(config);
     const request = transportOf(config, options).request(options, (message) => {
       const { statusCode: status = 0, statusMessage: statusText = '' } = message;
+      const refusal = options.agent instanceof ForwardingAgent ? options.agent.refusalIn(status) : null;
+      if (refusal !== null) return failWith(refusal);
       const chunks: Buffer[] = [];
       let size = 0;
       message.on('data', (chunk: Buffer) => {
@@ -68,12 +71,14 @@ function transportOf(config: InternalAxiosRequestConfig, { protocol }: https.Req
 }
 
 function optionsOf(config: InternalAxiosRequestConfig): https.RequestOptions {
-  const { protocol, hostname, port, pathname, search } = new URL((config.baseURL ?? '') + (config.url ?? ''));
+  const url = new URL((config.baseURL ?? '') + (config.url ?? ''));
+  const { protocol, hostname, port, pathname, search } = url;
   const headers: http.OutgoingHttpHeaders = config.headers.toJSON();
   const body: unknown = config.data ?? null;
   if (Buffer.isBuffer(body)) headers['Content-Length'] = body.length;
   else if (body !== null) throw new TypeError('only a Buffer can be sent');
-  return {
+  const agent = (protocol === 'https:' ? config.httpsAgent : config.httpAgent) as https.Agent;
+  const options = {
     protocol,
     // node wants an IPv6 address without its brackets.
     hostname: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname,
@@ -81,6 +86,7 @@ function optionsOf(config: InternalAxiosRequestConfig): https.RequestOptions {
     path: pathname + search,
     method: config.method?.toUpperCase(),
     headers,
-    agent: (protocol === 'https:' ? config.httpsAgent : config.httpAgent) as https.Agent,
+    agent,
   };
+  return agent instanceof ForwardingAgent ? agent.forward(options, url) : options;
 }

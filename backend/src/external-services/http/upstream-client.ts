@@ -3,6 +3,7 @@ import axiosRetry from 'axios-retry';
 
 import { ADDRESS_REFUSED, type UpstreamAnswer } from '../../interfaces/destination';
 import { axiosDefaults, createAgents, destroyAgents, failureCode, type UpstreamAgents } from './axios-defaults';
+import { isProxyFailure } from './outbound-proxy';
 import { SendingWatch } from './sending-watch';
 
 export interface UpstreamClientOptions {
@@ -33,7 +34,10 @@ export class UpstreamClient {
       // Only what broke before anything was sent: all other retries belong to the schedule in the store, where each is a recorded attempt.
       retries: 2,
       retryCondition: ({ code, config }) =>
-        code !== 'ERR_CANCELED' && code !== ADDRESS_REFUSED && isBeforeSending(config?.transport),
+        code !== 'ERR_CANCELED' &&
+        code !== ADDRESS_REFUSED &&
+        !isProxyFailure(code) &&
+        isBeforeSending(config?.transport),
       retryDelay: (count) => 25 * count,
       shouldResetTimeout: false,
       onRetry: () => undefined,
@@ -55,11 +59,8 @@ export class UpstreamClient {
       });
       return { kind: 'response', status: response.status, headers: flatten(response.headers), body: response.data };
     } catch (error) {
-      return {
-        kind: 'failure',
-        code: failureCode(error, signal, transport.hasHead),
-        mayHaveBeenProcessed: transport.hasBegun,
-      };
+      const code = failureCode(error, signal, transport.hasHead);
+      return { kind: 'failure', code, mayHaveBeenProcessed: transport.hasBegun && !isProxyFailure(code) };
     }
   }
 

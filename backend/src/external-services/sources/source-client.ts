@@ -3,8 +3,10 @@ import axiosRetry from 'axios-retry';
 
 import type { Sent, SourcePolicy, SourceQuestion } from '../../interfaces/source-policy';
 import type { SourceAnswer, SourceCall } from '../../interfaces/user-sources';
-import { axiosDefaults, createAgents, destroyAgents, failureCode, type UpstreamAgents } from '../http/axios-defaults';
+import { axiosDefaults, destroyAgents, failureCode, type UpstreamAgents } from '../http/axios-defaults';
 import { httpAdapter } from '../http/http-adapter';
+import type { OutboundProxy } from '../http/outbound-proxy';
+import { agentsFor } from '../http/upstream-agents';
 
 /** Reads the body of a 2xx. Never throws. */
 export type ReadBody<T> = (body: Buffer) => Sent<T>;
@@ -12,6 +14,7 @@ export type ReadBody<T> = (body: Buffer) => Sent<T>;
 export interface SourceClientOptions {
   readonly baseUrl: string;
   readonly maxSockets: number;
+  readonly proxy?: OutboundProxy | null;
 }
 
 /**
@@ -22,8 +25,8 @@ export class SourceClient {
   private readonly axios: AxiosInstance;
   private readonly agents: UpstreamAgents;
 
-  constructor({ baseUrl, maxSockets }: SourceClientOptions) {
-    this.agents = createAgents(maxSockets);
+  constructor({ baseUrl, maxSockets, proxy = null }: SourceClientOptions) {
+    this.agents = agentsFor(baseUrl, { maxSockets, proxy });
     this.axios = axios.create({
       ...axiosDefaults(this.agents),
       baseURL: baseUrl,

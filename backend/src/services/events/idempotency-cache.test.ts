@@ -150,7 +150,7 @@ test('a replay by any process is seen by the next repeat, and so is a discard', 
   expect(await world.post()).toBe('duplicate pending');
   await world.end('dead');
   for (let repeat = 0; repeat < 2; repeat += 1) expect(await world.post()).toBe('duplicate dead');
-  expect(await world.store.discard({ ...command, reason: 'no use' })).toBe(1);
+  expect(await world.store.discard({ ...command, from: ['dead'], reason: 'no use' })).toBe(1);
   expect(await world.post()).toBe(`duplicate ${(await world.store.find(KEY))?.status ?? ''}`);
   expect((await world.store.find(KEY))?.deliveries[0]?.status).toBe('discarded');
 });

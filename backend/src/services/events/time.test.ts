@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 import { propertyRuns, propertyTimeoutMs } from '../../../test/support/property-runs';
-import { ExactNumber } from '../../types/exact-number';
+import { ExactNumber } from '../../types/exact-json';
 import { checkWindow, epochToSeconds, parseRfc3339, windowOf } from './time';
 
 const DAY_MS = 86_400_000;
@@ -286,7 +286,10 @@ function textOf({ year, month, day, hour, minute, second, fraction, offset }: Fi
   return `${pad(year, 4)}-${pad(month)}-${pad(day)}T${pad(hour)}:${pad(minute)}:${pad(second)}${decimals}${zone}`;
 }
 
-/** The same by Date's calendar: what it rolls over to another field did not exist. Null: to be refused. */
+/**
+ * The same by Date's calendar: what it rolls over to another field did not exist. Null: to be
+ * refused.
+ */
 function referenceOf(fields: Fields): { epochMs: number; seconds: number } | null {
   const { year, month, day, hour, minute, second, fraction, offset } = fields;
   const date = new Date(0);
