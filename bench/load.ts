@@ -63,6 +63,21 @@ export async function postEvents(options: LoadOptions): Promise<LoadResult> {
   return toLoadResult(result);
 }
 
+/** Posts an event and waits until it is delivered; gives what posts it again. */
+export async function deliveredEvent(
+  url: string,
+  token: string,
+): Promise<(options: LoadOptions) => Promise<LoadResult>> {
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
+  const body = purchase();
+  const first = await fetch(`${url}/events`, { method: 'POST', headers: { ...headers, prefer: 'wait=30' }, body });
+  const { status } = (await first.json()) as { status: string };
+  if (status !== 'delivered') throw new Error(`the event to repeat is ${status}`);
+  const requests = [{ method: 'POST' as const, path: '/events', headers, body }];
+  return async ({ connections, seconds = 1 }) =>
+    toLoadResult(await autocannon({ url, connections, duration: seconds, requests }));
+}
+
 /** Gets one path over and over. */
 export async function getPath({ url, token, connections, seconds }: LoadOptions, path: string): Promise<LoadResult> {
   const headers = { authorization: `Bearer ${token}` };

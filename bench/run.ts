@@ -3,6 +3,7 @@ import { deliverScenario } from './scenarios/deliver';
 import { diskScenario } from './scenarios/disk';
 import { importScenario } from './scenarios/import';
 import { queriesScenario } from './scenarios/queries';
+import { repeatsScenario } from './scenarios/repeats';
 import { usersScenario } from './scenarios/users';
 
 /**
@@ -12,6 +13,7 @@ import { usersScenario } from './scenarios/users';
 const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
   disk: diskScenario,
   accept: acceptScenario,
+  repeats: repeatsScenario,
   deliver: deliverScenario,
   users: usersScenario,
   queries: queriesScenario,

@@ -179,6 +179,12 @@ export const SETTING_GROUPS = {
       meaning:
         'For how long an event that has no open delivery is kept, dead letters too, and its repeats are recognised. Not less than the default.',
     }),
+    idempotencyCacheSize: setting({
+      name: 'IDEMPOTENCY_CACHE_SIZE',
+      rule: rules.whole({ min: 0, max: 1_000_000 }),
+      fallback: 50_000,
+      meaning: 'How many accepted events each process remembers, to answer their repeats without a commit; 0: none.',
+    }),
     backlogMax: setting({
       name: 'BACKLOG_MAX',
       rule: rules.whole({ min: 1, max: 100_000_000 }),

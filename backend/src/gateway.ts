@@ -1,4 +1,5 @@
 import { createDeliveryWorker } from './composition/compose-delivery';
+import { createEvents } from './composition/compose-events';
 import { createHttpServer } from './composition/compose-http';
 import { createOperatorControllers } from './composition/compose-operator';
 import { createUsers } from './composition/compose-users';
@@ -12,7 +13,6 @@ import type { EventStore } from './interfaces/event-store';
 import type { Log } from './interfaces/log';
 import type { Runtime } from './interfaces/runtime';
 import { EventFeed } from './services/events/event-feed';
-import { EventService } from './services/events/event-service';
 import { EventStream } from './services/events/event-stream';
 import { HealthService } from './services/health-service';
 import { UpstreamMetrics } from './services/metrics/upstream-metrics';
@@ -100,8 +100,8 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
   }
 
   const current = () => destinations.current();
-  const onCommit = watch.metrics.committed;
-  const events = new EventService({ ...common, ...limitsOf(config), catalogue, destinations: current, onCommit });
+  const { events, cache } = createEvents(config, { ...common, catalogue, destinations: current, watch });
+  started.push(async () => cache?.close());
   const users = createUsers(config, { runtime, log, counts: upstreams });
   started.push(() => users.stop());
   const { environment, version } = config;
@@ -129,10 +129,6 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     return reloaded;
   };
   return { url: urlOf(config, port), reload };
-}
-
-function limitsOf({ backlogMax, eventMaxAgeMs: maxAgeMs, eventMaxAheadMs: maxAheadMs }: Config) {
-  return { backlogMax, maxAgeMs, maxAheadMs };
 }
 
 function urlOf({ host, tlsCertFile }: Config, port: number): string {

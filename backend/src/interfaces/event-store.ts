@@ -241,6 +241,11 @@ export interface OperatorStore {
   /** Newest first. The oldest make room: a store keeps the last 100 000. */
   actions(limit: number): Promise<OperatorAction[]>;
   recordAction(action: OperatorAction): Promise<void>;
+  /**
+   * How many actions this store has ever recorded; it never falls. Whatever changes an event that has ended is recorded as an
+   * action in the same transaction, so while this number stays the same, what has ended stands as it was read.
+   */
+  actionCount(): Promise<number>;
 }
 
 /** What keeps the store fit. */

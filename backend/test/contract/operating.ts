@@ -238,6 +238,25 @@ function describeHolds(open: OpenStore): void {
     expect(await store.operator.actions(10)).toHaveLength(3);
   });
 
+  it('counts every act that is recorded: a replay, a discard and a hold count, what moves nothing does not', async () => {
+    const store = await open({ actionsMax: 2 });
+    expect(await store.operator.actionCount()).toBe(0);
+    const id = await makeDelivery(store, 'dead');
+    expect(await store.operator.actionCount()).toBe(0);
+    const command = { deliveryIds: [id], at: 50, actor: 'operator' };
+    await store.operator.replay({ ...command, from: ['dead'] });
+    expect(await store.operator.actionCount()).toBe(1);
+    await store.deliveries.settle([rejected(await claimOne(store, 50))]);
+    await store.operator.discard({ ...command, from: ['dead'], reason: 'test' });
+    expect(await store.operator.actionCount()).toBe(2);
+    await store.operator.setHold('ads', hold, action);
+    await store.operator.recordAction(action);
+    expect(await store.operator.actionCount()).toBe(4);
+    await store.operator.replay({ ...command, from: ['dead'] });
+    await store.operator.discard({ ...command, from: ['dead'], reason: 'test' });
+    expect(await store.operator.actionCount()).toBe(4);
+  });
+
   it('keeps so many acts and no more: the oldest make room', async () => {
     const store = await open({ actionsMax: 3 });
     await makeDelivery(store, 'dead');

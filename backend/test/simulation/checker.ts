@@ -1,7 +1,7 @@
-import { DEFAULT_ATTEMPT_LIMIT } from '../../src/external-services/stores/rules';
+import { DEFAULT_ATTEMPT_LIMIT, eventStatusOf } from '../../src/external-services/stores/rules';
 import type { MemoryStoreState, StoredDelivery, StoredEvent } from '../support/memory-store-state';
 import type { AttemptRecord } from '../../src/types/delivery';
-import type { EventInput } from '../../src/types/event';
+import type { EventInput, EventStatus } from '../../src/types/event';
 import type { SimulatedRuntime } from '../support/simulated-runtime';
 import type { History } from './history';
 import type { Profile } from './profile';
@@ -41,6 +41,8 @@ export class Checker {
   private readonly acceptedAt = new Map<string, number>();
   private readonly seen = new Set<string>();
   private lastKnown = new Map<number, StoredEvent>();
+  /** Of each event: what its status was, and until when. */
+  private readonly statuses = new Map<string, { readonly status: EventStatus; until: number }[]>();
   /** Deliveries that an operator has sent again, and how often. */
   private readonly replays = new Map<number, number>();
   /** Events that are posted beside poisoned ones when all is well again. */
@@ -61,6 +63,17 @@ export class Checker {
       history.violate('8 one event per id', `${stored.event.eventId}: taken, but other content is stored`);
     }
     this.answered.push({ clientId, input });
+  }
+
+  /** A status that is told was the event's at some time since it was asked for. */
+  toldStatus(clientId: string, input: EventInput, status: EventStatus, askedAt: number): void {
+    const id = `${clientId} ${String(input.event_id)}`;
+    const past = this.statuses.get(id) ?? [];
+    const wasTrue = past.some((one) => one.status === status && one.until >= askedAt);
+    // What is gone stands nowhere; whether it may be is judged by told2xx.
+    if (wasTrue || this.find(clientId, input.event_id) === undefined) return;
+    const now = past.at(-1)?.status;
+    this.parts.history.violate('8 a repeat is told how it stands', `${id}: told ${status}, it is ${String(now)}`);
   }
 
   toldConflict(clientId: string, input: EventInput): void {
@@ -101,6 +114,20 @@ export class Checker {
     }
     for (const [row, stored] of this.lastKnown) if (!state.events.has(row)) this.checkRemoval(verb, stored);
     this.lastKnown = new Map(state.events);
+    this.noteStatuses(state);
+  }
+
+  private noteStatuses(state: MemoryStoreState): void {
+    for (const { event, deliveryIds } of state.events.values()) {
+      const key = `${event.clientId} ${event.eventId}`;
+      const past = this.statuses.get(key) ?? [];
+      this.statuses.set(key, past);
+      const status = eventStatusOf(deliveryIds.flatMap((id) => state.deliveries.get(id) ?? []));
+      const last = past.at(-1);
+      if (last?.status === status) continue;
+      if (last !== undefined) last.until = this.parts.runtime.monotonic();
+      past.push({ status, until: Infinity });
+    }
   }
 
   /** When nothing is left to happen. */

@@ -8,7 +8,9 @@ import { DeliveryWorker } from '../../src/services/delivery/delivery-worker';
 import { Catalogue } from '../../src/services/events/catalogue';
 import { EventFeed } from '../../src/services/events/event-feed';
 import { EventService } from '../../src/services/events/event-service';
+import { IdempotencyCache } from '../../src/services/events/idempotency-cache';
 import { Retention } from '../../src/services/upkeep/retention';
+import { MapCache } from '../support/map-cache';
 import { COOLDOWN_MS } from './send-log';
 import { SimulatedDestinations, type SimulatedDestinationsParts } from './simulated-destinations';
 import type { SimulatedProcess } from './simulated-process';
@@ -39,6 +41,7 @@ export interface GatewayProcessParts extends SimulatedDestinationsParts {
 export const LEASE_MS = 20_000;
 const ATTEMPT_TIMEOUT_MS = 5_000;
 const DAY_MS = 86_400_000;
+const MAX_AGE_MS = 7 * DAY_MS;
 export const EVENT_NAMES = ['purchase', 'login'] as const;
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -71,6 +74,7 @@ export function buildGateway(parts: GatewayProcessParts): GatewayProcess {
       schedule: { baseMs: 1_000, maxMs: 20_000, forMs: profile.retryForMs },
     },
   });
+  const cache = new MapCache(process);
   const events = new EventService({
     store,
     runtime: process,
@@ -78,8 +82,9 @@ export function buildGateway(parts: GatewayProcessParts): GatewayProcess {
     feed,
     destinations: current,
     backlogMax: 1_000,
-    maxAgeMs: 7 * DAY_MS,
+    maxAgeMs: MAX_AGE_MS,
     maxAheadMs: 300_000,
+    idempotency: new IdempotencyCache({ cache, store, runtime: process, maxAgeMs: MAX_AGE_MS }),
   });
   const deadLetters = new DeadLetterService({
     store,

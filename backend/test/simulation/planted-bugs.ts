@@ -9,6 +9,7 @@ import { Blame } from '../../src/services/delivery/blame';
 import { DeliveryLane } from '../../src/services/delivery/delivery-lane';
 import { DeliveryWorker } from '../../src/services/delivery/delivery-worker';
 import { OutcomeRecorder } from '../../src/services/delivery/outcome-recorder';
+import { IdempotencyCache } from '../../src/services/events/idempotency-cache';
 import * as backoff from '../../src/services/resilience/backoff';
 import { Circuit } from '../../src/services/resilience/circuit';
 import type { PlantedFault } from './simulation';
@@ -93,6 +94,11 @@ function forgetful(store: MemoryEventStore): void {
 /** A process that starts knows nothing of the clock that the last one saw. */
 function withoutHeartbeat({ upkeep }: MemoryEventStore): void {
   upkeep.heartbeat = () => Promise.resolve(null);
+}
+
+/** It tells nobody that an operator has changed what had ended. */
+function withoutActionCount({ operator }: MemoryEventStore): void {
+  operator.actionCount = () => Promise.resolve(0);
 }
 
 function withAccept(store: EventStore, accept: EventStore['events']['accept']): EventStore {
@@ -282,5 +288,28 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'a refusal that is tried again',
     breaks: /^7 a refusal is final/,
     fault: { wrapStore: refusingNothing },
+  },
+  {
+    name: 'idempotency cache filled before the commit',
+    breaks: /^[28] /,
+    fault: {},
+    patch: () => {
+      const real = IdempotencyCache.prototype.lookUp;
+      jest.spyOn(IdempotencyCache.prototype, 'lookUp').mockImplementation(async function (
+        this: IdempotencyCache,
+        event,
+        fingerprint,
+      ) {
+        const known = await real.call(this, event, fingerprint);
+        const inserted: AcceptResult = { kind: 'inserted', status: 'pending', deliveries: [] };
+        if (known.kind === 'unknown') await this.remember(event, fingerprint, inserted, known.actions);
+        return known;
+      });
+    },
+  },
+  {
+    name: 'idempotency cache that a replay does not empty',
+    breaks: /^8 a repeat/,
+    fault: memoryWith(withoutActionCount),
   },
 ];

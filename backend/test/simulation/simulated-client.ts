@@ -67,6 +67,7 @@ export class SimulatedClients {
     const { dice, runtime, profile } = this.parts;
     const repeats = dice.pick([0, 0, 0, 1, 2]);
     this.post(clientId, input);
+    if (dice.chance(0.1)) this.postOften(clientId, input);
     for (let repeat = 0; repeat < repeats; repeat += 1) {
       const isForged = dice.chance(0.3);
       const content = isForged ? { ...input, value: Number(input.value) + 10 } : input;
@@ -74,6 +75,18 @@ export class SimulatedClients {
       runtime.after(dice.pick([0, 5, 3_000, profile.stormMs]), () => {
         this.open -= 1;
         this.post(clientId, content);
+      });
+    }
+  }
+
+  /** A client that never remembers what it has sent: its repeats come before, between and after the acts of operators. */
+  private postOften(clientId: string, input: EventInput): void {
+    const { dice, runtime, profile } = this.parts;
+    for (let at = 1_000; at < profile.stormMs; at += dice.between(500, 2_000)) {
+      this.open += 1;
+      runtime.after(at, () => {
+        this.open -= 1;
+        this.post(clientId, input);
       });
     }
   }
@@ -124,10 +137,12 @@ export class SimulatedClients {
       };
       runtime.after(dice.between(1, 5), () => {
         process.run(() => {
+          const askedAt = runtime.monotonic();
           events.accept(clientId, input).then(
-            () => {
+            ({ status }) => {
               if (isBroken()) this.parts.history.violate('6 stop after a failed fsync', `${process.name} says 2xx`);
               this.parts.checker.told2xx(clientId, input);
+              this.parts.checker.toldStatus(clientId, input, status, askedAt);
               reply('taken');
             },
             (error: unknown) => reply(this.readError(error, clientId, input)),

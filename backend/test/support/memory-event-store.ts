@@ -152,6 +152,7 @@ export class MemoryEventStore implements EventStore {
     recordAction: async (action) => {
       this.addAction(this.open(), action);
     },
+    actionCount: async () => this.open().actionCount,
   };
 
   readonly upkeep: UpkeepStore = {

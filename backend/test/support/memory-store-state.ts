@@ -57,6 +57,8 @@ export interface MemoryStoreState {
   /** By destination, of the holds that have ended. */
   readonly heldMs: Map<string, number>;
   readonly actions: OperatorAction[];
+  /** With those that have made room. */
+  actionCount: number;
   heartbeat: Heartbeat | null;
   /** By destination and reason. */
   readonly possibleDuplicates: Map<string, PossibleDuplicateCount>;
@@ -76,6 +78,7 @@ export function emptyState(): MemoryStoreState {
     heldMs: new Map(),
     actions: [],
     heartbeat: null,
+    actionCount: 0,
     possibleDuplicates: new Map(),
     probes: 0,
   };
@@ -149,9 +152,10 @@ export function addHeld({ heldMs }: MemoryStoreState, destination: string, ms: n
 }
 
 /** The oldest make room. */
-export function addAction({ actions }: MemoryStoreState, action: OperatorAction, actionsMax: number): void {
-  actions.push(action);
-  actions.splice(0, actions.length - actionsMax);
+export function addAction(state: MemoryStoreState, action: OperatorAction, actionsMax: number): void {
+  state.actionCount += 1;
+  state.actions.push(action);
+  state.actions.splice(0, state.actions.length - actionsMax);
 }
 
 /** The event goes with its deliveries; what it counted for its user stays. */

@@ -33,6 +33,18 @@ describe('MemoryCache', () => {
     expect(cache.size).toBe(3);
   });
 
+  it('keeps its bound over many distinct keys, at a cost that does not grow with the bound', async () => {
+    const keys = process.env['LONG'] === '1' ? 1_000_000 : 100_000;
+    cache = new MemoryCache(20_000);
+    for (let index = 0; index < keys; index += 1) {
+      await cache.set(`k${index}`, index, 1_000_000);
+      if (index % 10_000 === 0) expect(cache.size).toBeLessThanOrEqual(20_000);
+    }
+    expect(cache.size).toBe(20_000);
+    expect(await cache.get(`k${keys - 20_000}`)).toBe(keys - 20_000);
+    expect(await cache.get(`k${keys - 20_001}`)).toBeUndefined();
+  });
+
   it('knows no key that was not set, whatever an object inherits', async () => {
     cache = new MemoryCache(3);
     for (const key of ['constructor', '__proto__', 'toString']) expect(await cache.get(key)).toBeUndefined();

@@ -14,6 +14,8 @@ export class MemoryCache implements Cache {
   private readonly engine = new NodeCache({ useClones: false, checkperiod: CHECK_EVERY_SECONDS, deleteOnExpire: true });
   /** The keys from the one unused for longest to the one used last. */
   private readonly order = new Set<string>();
+  /** Walks `order` once: a walk from the start would pass the places of all that was evicted, each time. */
+  private oldest = this.order.values();
 
   constructor(private readonly maxEntries: number) {
     if (!(maxEntries >= 1)) throw new RangeError(`A cache holds at least 1 entry, not ${maxEntries}.`);
@@ -26,6 +28,8 @@ export class MemoryCache implements Cache {
 
   async get(key: string): Promise<unknown> {
     const prefixed = `k:${key}`;
+    // The engine would make a property name of every key that it is asked for.
+    if (!this.order.has(prefixed)) return undefined;
     const value = this.engine.get<unknown>(prefixed);
     if (value !== undefined) this.touch(prefixed);
     return value;
@@ -35,10 +39,7 @@ export class MemoryCache implements Cache {
     if (!(ttlMs > 0)) throw new RangeError(`A value is kept for more than 0 ms, not ${ttlMs}.`);
     const prefixed = `k:${key}`;
     this.touch(prefixed);
-    for (const oldest of this.order) {
-      if (this.order.size <= this.maxEntries) break;
-      this.engine.del(oldest);
-    }
+    while (this.order.size > this.maxEntries) this.engine.del(this.nextOldest());
     this.engine.set(prefixed, value, ttlMs / 1000);
   }
 
@@ -51,6 +52,14 @@ export class MemoryCache implements Cache {
     this.engine.flushAll();
     this.engine.close();
     this.order.clear();
+  }
+
+  /** A set's walk goes on to what is added meanwhile, and so only an emptied cache ends it. */
+  private nextOldest(): string {
+    const { value, done } = this.oldest.next();
+    if (done !== true) return value;
+    this.oldest = this.order.values();
+    return this.oldest.next().value ?? '';
   }
 
   private touch(prefixed: string): void {

@@ -26,6 +26,7 @@ const EFFECTS = {
     addHeld: 'writes',
     actions: 'reads',
     recordAction: 'writes',
+    actionCount: 'reads',
   },
   upkeep: { prune: 'writes', heartbeat: 'reads', recordHeartbeat: 'writes', check: 'writes', close: 'ends' },
 } as const satisfies { readonly [Group in keyof EventStore]: Readonly<Record<keyof EventStore[Group], Effect>> };

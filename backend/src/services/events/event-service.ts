@@ -10,6 +10,7 @@ import { Batcher } from '../resilience/batcher';
 import { differingFields, fingerprint } from './canonical';
 import type { Catalogue } from './catalogue';
 import type { EventFeed } from './event-feed';
+import type { IdempotencyCache } from './idempotency-cache';
 import { type EventListRequest, listEvents } from './list-events';
 import { transformEvent } from './transform-event';
 
@@ -23,8 +24,12 @@ export interface EventServiceParts {
   readonly backlogMax: number;
   readonly maxAgeMs: number;
   readonly maxAheadMs: number;
+  /** Left out: every repeat goes through a commit. */
+  readonly idempotency?: IdempotencyCache | null;
   /** Told of each commit: for those who count. */
   readonly onCommit?: (results: readonly AcceptResult[], durationMs: number) => void;
+  /** Told of each repeat that needed no commit. */
+  readonly onRepeat?: (result: AcceptResult) => void;
 }
 
 /** What a client is told of an event it has posted. */
@@ -105,12 +110,7 @@ export class EventService {
     isIdFromKey: boolean,
     requestId: string | null = null,
   ): Promise<Standing> {
-    const result = await this.commits.add({
-      event,
-      fingerprint: fingerprint(event),
-      deliveries: this.deliveriesOf(event, routing),
-      requestId,
-    });
+    const result = await this.resultOf(event, routing, requestId);
     if (result.kind === 'full') {
       throw new AppError(
         'backlog_full',
@@ -128,6 +128,21 @@ export class EventService {
       this.parts.feed.publish({ fact: 'accepted', at: event.acceptedAt, event, destinations });
     }
     return { eventId: event.eventId, status, isDuplicate, deliveries };
+  }
+
+  /** Of a repeat that the idempotency cache knows, without a commit; else of the commit. */
+  private async resultOf(event: AcceptedEvent, routing: Routing, requestId: string | null): Promise<AcceptResult> {
+    const { idempotency, onRepeat } = this.parts;
+    const content = fingerprint(event);
+    const known = await idempotency?.lookUp(event, content);
+    if (known !== undefined && known.kind !== 'unknown') {
+      onRepeat?.(known);
+      return known;
+    }
+    const deliveries = this.deliveriesOf(event, routing);
+    const result = await this.commits.add({ event, fingerprint: content, deliveries, requestId });
+    await idempotency?.remember(event, content, result, known?.actions ?? null);
+    return result;
   }
 
   /** Resolves once the event has no open delivery, or at `until`, with its standing then. */

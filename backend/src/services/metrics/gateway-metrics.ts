@@ -1,5 +1,6 @@
 import type { AcceptResult, EventStore } from '../../interfaces/event-store';
 import type { EventFeed } from '../events/event-feed';
+import type { LookUp } from '../events/idempotency-cache';
 import type { CircuitSnapshot } from '../resilience/circuit';
 import { Counter, Histogram, seriesText } from './series';
 import type { UpstreamMetrics } from './upstream-metrics';
@@ -26,6 +27,10 @@ export interface MetricsMoment {
  */
 export class GatewayMetrics {
   private readonly events = new Counter('sluice_events_total', 'Events posted, by what became of them.');
+  private readonly lookUps = new Counter(
+    'sluice_idempotency_cache_total',
+    'Look-ups in the idempotency cache: answered from it (hit), known and its standing read (read), not known (miss).',
+  );
   private readonly attempts = new Counter('sluice_attempts_total', 'Attempts recorded, by outcome.');
   private readonly commits = new Histogram('sluice_commit_seconds', 'From asking the store to its fsync.', SECONDS);
   private readonly requests = new Histogram('sluice_request_seconds', 'Requests by route and status.', SECONDS);
@@ -47,6 +52,15 @@ export class GatewayMetrics {
     for (const { kind } of results) this.events.add({ result: RESULT_NAMES[kind] });
   };
 
+  /** A repeat that needed no commit. */
+  readonly repeated = ({ kind }: AcceptResult): void => {
+    this.events.add({ result: RESULT_NAMES[kind] });
+  };
+
+  readonly lookedUp = (result: LookUp): void => {
+    this.lookUps.add({ result });
+  };
+
   readonly answered = (route: string, method: string, status: number, durationMs: number): void => {
     this.requests.observe({ route, method, status: String(status) }, durationMs / 1000);
   };
@@ -62,6 +76,7 @@ export class GatewayMetrics {
       seriesText(name, 'gauge', help, [{ labels: {}, value }]);
     const parts = [
       this.events.text(),
+      this.lookUps.text(),
       seriesText(
         'sluice_deliveries',
         'gauge',

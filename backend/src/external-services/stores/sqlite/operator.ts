@@ -42,6 +42,7 @@ export class SqliteOperator implements OperatorStore {
   private readonly upsertHold: Statement;
   private readonly deleteHold: Statement;
   private readonly selectActions: Statement<OperatorAction>;
+  private readonly selectLastAction: Statement<{ id: number | null }>;
   private readonly insertAction: Statement;
   private readonly deleteActionsUpTo: Statement;
 
@@ -64,6 +65,7 @@ export class SqliteOperator implements OperatorStore {
     this.selectActions = connection.prepare(
       'SELECT at, actor, action, detail FROM operator_actions ORDER BY id DESC LIMIT ?',
     );
+    this.selectLastAction = connection.prepare('SELECT max(id) AS id FROM operator_actions');
     this.insertAction = connection.prepare(
       'INSERT INTO operator_actions (at, actor, action, detail) VALUES (?, ?, ?, ?)',
     );
@@ -120,6 +122,11 @@ export class SqliteOperator implements OperatorStore {
 
   async recordAction(action: OperatorAction): Promise<void> {
     this.connection.write(() => this.insertActionRow(action));
+  }
+
+  /** Actions are numbered from 1, no number is used twice, and the newest is never the one that makes room. */
+  async actionCount(): Promise<number> {
+    return this.connection.read(() => this.selectLastAction.get()?.id ?? 0);
   }
 
   /** The ids that stood in one of `from` and were moved. */
