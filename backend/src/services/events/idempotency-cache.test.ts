@@ -39,7 +39,12 @@ class World {
       this.committed += args[0].length;
       return store.events.accept(...args);
     };
-    const watched: EventStore = { ...store, events: { ...store.events, accept } };
+    const watched: EventStore = {
+      events: { ...store.events, accept },
+      deliveries: store.deliveries,
+      operator: store.operator,
+      upkeep: store.upkeep,
+    };
     const onLookUp = (found: LookUp) => this.lookUps.push(found);
     const idempotency = new IdempotencyCache({ cache, store: watched, runtime, maxAgeMs: MAX_AGE_MS, onLookUp });
     return new EventService({
