@@ -2,16 +2,15 @@
 import type { Config } from '../config';
 import { UserController } from '../controllers/user-controller';
 import { MemoryCache } from '../external-services/cache/memory-cache';
-import { createEventApi } from '../external-services/sources/event-api';
+import { createEventApi, createUserApi } from '../external-services/sources/http-sources';
 import { SourceClient } from '../external-services/sources/source-client';
-import { createUserApi } from '../external-services/sources/user-api';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import type { UpstreamCounts } from '../interfaces/upstream-counts';
 import type { Circuit, CircuitSnapshot } from '../services/resilience/circuit';
 import { BatchService } from '../services/users/batch-service';
 import { DirectoryService } from '../services/users/directory-service';
-import { ParallelRetryPolicy } from '../services/users/parallel-retry-policy';
+import { SourceRetry } from '../services/users/source-retry';
 import { readBatchInfo, readSummaryQuery, readUserId } from '../validation-schemas/user';
 
 export interface Users {
@@ -37,15 +36,15 @@ export function createUsers(
   const { batchDeadlineMs: deadlineMs, circuitCooldownMs, userApiUrl, eventApiUrl } = config;
   const circuits = new Map<string, Circuit>();
   const clients: SourceClient[] = [];
-  const policyOf = (source: string): ParallelRetryPolicy => {
+  const retryOf = (source: string): SourceRetry => {
     const limits = { poolSize: POOL_SIZE, ratePerSecond: RATE_PER_SECOND, timeoutMaxMs: deadlineMs };
-    const policy = new ParallelRetryPolicy(runtime, { ...limits, circuitCooldownMs });
-    policy.circuit.onChange((change) => log.warn({ source, ...change }, 'source.circuit_changed'));
-    circuits.set(source, policy.circuit);
-    return policy;
+    const retry = new SourceRetry(runtime, { ...limits, circuitCooldownMs });
+    retry.circuit.onChange((change) => log.warn({ source, ...change }, 'source.circuit_changed'));
+    circuits.set(source, retry.circuit);
+    return retry;
   };
-  const clientOf = (baseUrl: string, sources: number): SourceClient => {
-    const client = new SourceClient({ baseUrl, maxSockets: sources * POOL_SIZE, counts });
+  const clientOf = (source: string, baseUrl: string): SourceClient => {
+    const client = new SourceClient({ source, baseUrl, maxSockets: POOL_SIZE, counts });
     clients.push(client);
     return client;
   };
@@ -53,16 +52,30 @@ export function createUsers(
   const cache = new MemoryCache(CACHE_ENTRIES);
   const parts = { cache, runtime, deadlineMs };
   const createBatch = (url: string): BatchService => {
-    const policies = {
-      profile: policyOf('user-api.profile'),
-      posts: policyOf('user-api.posts'),
-      analytics: policyOf('user-api.analytics'),
+    const names = { profile: 'user-api.profile', posts: 'user-api.posts', analytics: 'user-api.analytics' };
+    const api = createUserApi({
+      profile: clientOf(names.profile, url),
+      posts: clientOf(names.posts, url),
+      analytics: clientOf(names.analytics, url),
+    });
+    const sources = {
+      profile: retryOf(names.profile).asking(api.profile),
+      posts: retryOf(names.posts).asking(api.posts),
+      analytics: retryOf(names.analytics).asking(api.analytics),
     };
-    return new BatchService({ ...parts, sources: createUserApi(clientOf(url, 3), policies) });
+    return new BatchService({ ...parts, sources });
   };
   const createDirectory = (url: string): DirectoryService => {
-    const policies = { users: policyOf('event-api.users'), events: policyOf('event-api.events') };
-    return new DirectoryService({ ...parts, directory: createEventApi(clientOf(url, 2), policies) });
+    const names = { users: 'event-api.users', events: 'event-api.events' };
+    const api = createEventApi({ users: clientOf(names.users, url), events: clientOf(names.events, url) });
+    const [users, events] = [retryOf(names.users), retryOf(names.events)];
+    const directory = {
+      users: users.asking((_id, request) => api.users(request)),
+      user: users.asking(api.user),
+      events: events.asking((_id, request) => api.events(request)),
+      event: events.asking(api.event),
+    };
+    return new DirectoryService({ ...parts, directory });
   };
 
   const batch = userApiUrl === null ? null : createBatch(userApiUrl);
