@@ -8,8 +8,8 @@ import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import type { UpstreamCounts } from '../interfaces/upstream-counts';
 import type { Circuit, CircuitSnapshot } from '../services/resilience/circuit';
-import { BatchService } from '../services/users/batch-service';
-import { DirectoryService } from '../services/users/directory-service';
+import { BatchService, type BatchServiceParts } from '../services/users/batch-service';
+import { DirectoryService, type DirectoryServiceParts } from '../services/users/directory-service';
 import { SourceRetry } from '../services/users/source-retry';
 import { readBatchInfo, readSummaryQuery, readUserId } from '../validation-schemas/user';
 
@@ -51,35 +51,10 @@ export function createUsers(
 
   const cache = new MemoryCache(CACHE_ENTRIES);
   const parts = { cache, runtime, deadlineMs };
-  const createBatch = (url: string): BatchService => {
-    const names = { profile: 'user-api.profile', posts: 'user-api.posts', analytics: 'user-api.analytics' };
-    const api = createUserApi({
-      profile: clientOf(names.profile, url),
-      posts: clientOf(names.posts, url),
-      analytics: clientOf(names.analytics, url),
-    });
-    const sources = {
-      profile: retryOf(names.profile).asking(api.profile),
-      posts: retryOf(names.posts).asking(api.posts),
-      analytics: retryOf(names.analytics).asking(api.analytics),
-    };
-    return new BatchService({ ...parts, sources });
-  };
-  const createDirectory = (url: string): DirectoryService => {
-    const names = { users: 'event-api.users', events: 'event-api.events' };
-    const api = createEventApi({ users: clientOf(names.users, url), events: clientOf(names.events, url) });
-    const [users, events] = [retryOf(names.users), retryOf(names.events)];
-    const directory = {
-      users: users.asking((_id, request) => api.users(request)),
-      user: users.asking(api.user),
-      events: events.asking((_id, request) => api.events(request)),
-      event: events.asking(api.event),
-    };
-    return new DirectoryService({ ...parts, directory });
-  };
-
-  const batch = userApiUrl === null ? null : createBatch(userApiUrl);
-  const directory = eventApiUrl === null ? null : createDirectory(eventApiUrl);
+  const makers = { clientOf, retryOf };
+  const batch = userApiUrl === null ? null : new BatchService({ ...parts, sources: askUserApi(userApiUrl, makers) });
+  const directory =
+    eventApiUrl === null ? null : new DirectoryService({ ...parts, directory: askEventApi(eventApiUrl, makers) });
   return {
     batch,
     directory,
@@ -91,5 +66,36 @@ export function createUsers(
       for (const client of clients) client.close();
       await cache.close();
     },
+  };
+}
+
+interface Makers {
+  readonly clientOf: (source: string, baseUrl: string) => SourceClient;
+  readonly retryOf: (source: string) => SourceRetry;
+}
+
+function askUserApi(url: string, { clientOf, retryOf }: Makers): BatchServiceParts['sources'] {
+  const names = { profile: 'user-api.profile', posts: 'user-api.posts', analytics: 'user-api.analytics' };
+  const api = createUserApi({
+    profile: clientOf(names.profile, url),
+    posts: clientOf(names.posts, url),
+    analytics: clientOf(names.analytics, url),
+  });
+  return {
+    profile: retryOf(names.profile).asking(api.profile),
+    posts: retryOf(names.posts).asking(api.posts),
+    analytics: retryOf(names.analytics).asking(api.analytics),
+  };
+}
+
+function askEventApi(url: string, { clientOf, retryOf }: Makers): DirectoryServiceParts['directory'] {
+  const names = { users: 'event-api.users', events: 'event-api.events' };
+  const api = createEventApi({ users: clientOf(names.users, url), events: clientOf(names.events, url) });
+  const [users, events] = [retryOf(names.users), retryOf(names.events)];
+  return {
+    users: users.asking((_id, request) => api.users(request)),
+    user: users.asking(api.user),
+    events: events.asking((_id, request) => api.events(request)),
+    event: events.asking(api.event),
   };
 }

@@ -1,5 +1,5 @@
 import type { MemoryStoreState, StoredDelivery, StoredEvent } from '../../src/external-services/memory-store-state';
-import type { Destination, Parcel, UpstreamAnswer } from '../../src/interfaces/destination';
+import type { Destination, DeliveryRequest, UpstreamAnswer } from '../../src/interfaces/destination';
 import type { SimulatedRuntime } from '../support/simulated-runtime';
 import type { History } from './history';
 import type { SimulatedProcess } from './simulated-process';
@@ -80,7 +80,7 @@ export class SendLog {
   }
 
   /** A process sends. Whatever it must not do now is a violation. */
-  begin(process: SimulatedProcess, via: Destination, parcels: readonly Parcel[]): Send[] {
+  begin(process: SimulatedProcess, via: Destination, parcels: readonly DeliveryRequest[]): Send[] {
     const state = this.parts.state();
     const destination = via.name;
     this.checkCall(process, destination, parcels);
@@ -133,7 +133,7 @@ export class SendLog {
     if (waitMs > 0) this.beQuiet(process, destination, waitMs);
   }
 
-  claimed(destination: string, askedAt: number, deliveries: readonly Parcel[]): void {
+  claimed(destination: string, askedAt: number, deliveries: readonly DeliveryRequest[]): void {
     for (const { eventId, attempt } of deliveries) {
       this.claimAskedAt.set(`${eventId} ${destination} ${attempt}`, askedAt);
     }
@@ -159,7 +159,7 @@ export class SendLog {
     for (const destinations of this.held.values()) destinations.delete(destination);
   }
 
-  private checkCall(process: SimulatedProcess, destination: string, parcels: readonly Parcel[]): void {
+  private checkCall(process: SimulatedProcess, destination: string, parcels: readonly DeliveryRequest[]): void {
     const { history, runtime } = this.parts;
     const now = runtime.monotonic();
     const who = `${process.name} to ${destination}`;

@@ -1,4 +1,4 @@
-import type { DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
+import type { DestinationContract, DeliveryRequest, UpstreamAnswer } from '../../interfaces/destination';
 import type { AcceptedEvent } from '../../types/event';
 import type { UpstreamClient } from '../http/upstream-client';
 import { batchContract, hasItems, joinPayloads, readItemStatuses } from './batch-body';
@@ -38,9 +38,9 @@ export class EventApiDestination extends HttpDestination {
     return Buffer.from(JSON.stringify({ ...own, ...Object.fromEntries(known), ...properties, ...own }));
   }
 
-  send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer> {
-    const body = joinPayloads(parcels, this.contract);
-    return this.post(`${this.definition.url}/addEvent`, parcels, { headers: this.headers, body, signal });
+  send(requests: readonly DeliveryRequest[], signal: AbortSignal): Promise<UpstreamAnswer> {
+    const body = joinPayloads(requests, this.contract);
+    return this.post(`${this.definition.url}/addEvent`, requests, { headers: this.headers, body, signal });
   }
 
   /** It says `{"success":true}`. An empty body is taken for a yes; HTML, garbage and an `error` are not, unless each item is answered for. */
@@ -48,7 +48,7 @@ export class EventApiDestination extends HttpDestination {
     return isJsonYes(body) || (body !== null && this.contract.batchMode === 'perItem' && hasItems(body));
   }
 
-  itemStatuses(body: Buffer, parcels: readonly Parcel[]): readonly (number | null)[] | null {
-    return readItemStatuses(body, parcels, this.contract);
+  itemStatuses(body: Buffer, requests: readonly DeliveryRequest[]): readonly (number | null)[] | null {
+    return readItemStatuses(body, requests, this.contract);
   }
 }
