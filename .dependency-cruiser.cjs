@@ -101,7 +101,7 @@ module.exports = {
     ),
     mayImportOnly(
       'services',
-      [interfaces, types, errors, pureCore],
+      [interfaces, types, errors, pureCore, npm('ipaddr\\.js')],
       'The rules of the product reach the outside only through ports, so that the whole service runs under a simulated clock, disk and network.',
     ),
     mayImportOnly(

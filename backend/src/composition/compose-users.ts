@@ -1,16 +1,15 @@
 /** The making of all that answers questions about users: one circuit, pool and retry budget per source, one cache for all. */
 import type { Config } from '../config';
 import { MemoryCache } from '../external-services/cache/memory-cache';
-import { createEventApi } from '../external-services/sources/event-api';
+import { createEventApi, createUserApi } from '../external-services/sources/http-sources';
 import { SourceClient } from '../external-services/sources/source-client';
-import { createUserApi } from '../external-services/sources/user-api';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import type { UpstreamCounts } from '../interfaces/upstream-counts';
 import type { Circuit, CircuitSnapshot } from '../services/resilience/circuit';
-import { BatchService } from '../services/users/batch-service';
-import { DirectoryService } from '../services/users/directory-service';
-import { ParallelRetryPolicy } from '../services/users/parallel-retry-policy';
+import { BatchService, type BatchServiceParts } from '../services/users/batch-service';
+import { DirectoryService, type DirectoryServiceParts } from '../services/users/directory-service';
+import { SourceRetry } from '../services/users/source-retry';
 
 export interface Users {
   /** Null without USER_API_URL. */
@@ -34,36 +33,25 @@ export function createUsers(
   const { batchDeadlineMs: deadlineMs, circuitCooldownMs, userApiUrl, eventApiUrl, proxy } = config;
   const circuits = new Map<string, Circuit>();
   const clients: SourceClient[] = [];
-  const policyOf = (source: string): ParallelRetryPolicy => {
+  const retryOf = (source: string): SourceRetry => {
     const limits = { poolSize: POOL_SIZE, ratePerSecond: RATE_PER_SECOND, timeoutMaxMs: deadlineMs };
-    const policy = new ParallelRetryPolicy(runtime, { ...limits, circuitCooldownMs });
-    policy.circuit.onChange((change) => log.warn({ source, ...change }, 'source.circuit_changed'));
-    circuits.set(source, policy.circuit);
-    return policy;
+    const retry = new SourceRetry(runtime, { ...limits, circuitCooldownMs });
+    retry.circuit.onChange((change) => log.warn({ source, ...change }, 'source.circuit_changed'));
+    circuits.set(source, retry.circuit);
+    return retry;
   };
-  const clientOf = (baseUrl: string, sources: number): SourceClient => {
-    const client = new SourceClient({ baseUrl, maxSockets: sources * POOL_SIZE, proxy, counts });
+  const clientOf = (source: string, baseUrl: string): SourceClient => {
+    const client = new SourceClient({ source, baseUrl, maxSockets: POOL_SIZE, proxy, counts });
     clients.push(client);
     return client;
   };
 
   const cache = new MemoryCache(CACHE_ENTRIES);
   const parts = { cache, runtime, deadlineMs };
-  const createBatch = (url: string): BatchService => {
-    const policies = {
-      profile: policyOf('user-api.profile'),
-      posts: policyOf('user-api.posts'),
-      analytics: policyOf('user-api.analytics'),
-    };
-    return new BatchService({ ...parts, sources: createUserApi(clientOf(url, 3), policies) });
-  };
-  const createDirectory = (url: string): DirectoryService => {
-    const policies = { users: policyOf('event-api.users'), events: policyOf('event-api.events') };
-    return new DirectoryService({ ...parts, directory: createEventApi(clientOf(url, 2), policies) });
-  };
-
-  const batch = userApiUrl === null ? null : createBatch(userApiUrl);
-  const directory = eventApiUrl === null ? null : createDirectory(eventApiUrl);
+  const makers = { clientOf, retryOf };
+  const batch = userApiUrl === null ? null : new BatchService({ ...parts, sources: askUserApi(userApiUrl, makers) });
+  const directory =
+    eventApiUrl === null ? null : new DirectoryService({ ...parts, directory: askEventApi(eventApiUrl, makers) });
   return {
     batch,
     directory,
@@ -74,5 +62,36 @@ export function createUsers(
       for (const client of clients) client.close();
       await cache.close();
     },
+  };
+}
+
+interface Makers {
+  readonly clientOf: (source: string, baseUrl: string) => SourceClient;
+  readonly retryOf: (source: string) => SourceRetry;
+}
+
+function askUserApi(url: string, { clientOf, retryOf }: Makers): BatchServiceParts['sources'] {
+  const names = { profile: 'user-api.profile', posts: 'user-api.posts', analytics: 'user-api.analytics' };
+  const api = createUserApi({
+    profile: clientOf(names.profile, url),
+    posts: clientOf(names.posts, url),
+    analytics: clientOf(names.analytics, url),
+  });
+  return {
+    profile: retryOf(names.profile).asking(api.profile),
+    posts: retryOf(names.posts).asking(api.posts),
+    analytics: retryOf(names.analytics).asking(api.analytics),
+  };
+}
+
+function askEventApi(url: string, { clientOf, retryOf }: Makers): DirectoryServiceParts['directory'] {
+  const names = { users: 'event-api.users', events: 'event-api.events' };
+  const api = createEventApi({ users: clientOf(names.users, url), events: clientOf(names.events, url) });
+  const [users, events] = [retryOf(names.users), retryOf(names.events)];
+  return {
+    users: users.asking((_id, request) => api.users(request)),
+    user: users.asking(api.user),
+    events: events.asking((_id, request) => api.events(request)),
+    event: events.asking(api.event),
   };
 }

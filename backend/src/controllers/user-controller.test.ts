@@ -6,12 +6,12 @@ import type { Request, Response } from 'express';
 
 import { MapCache } from '../../test/support/map-cache';
 import { SimulatedRuntime } from '../../test/support/simulated-runtime';
-import type { SourceAnswer } from '../interfaces/user-sources';
 import type { EventStore } from '../interfaces/event-store';
 import { Catalogue } from '../services/events/catalogue';
 import { PointsService } from '../services/points/points-service';
 import { BatchService } from '../services/users/batch-service';
 import { UserController } from './user-controller';
+import type { SourceAnswer } from '../services/users/source-retry';
 
 const userCount = 1_000;
 /** How many users are in flight at first, and at most. */
@@ -45,12 +45,12 @@ function streamTo(reader: Writable) {
     cache: new MapCache(runtime),
     deadlineMs: 1_400,
     sources: {
-      fetchProfile: (id) => {
+      profile: (id) => {
         asked += 1;
         return found({ id, name: 'n'.repeat(200), email: '', joinedAt: '2024-01-01', status: 'active' });
       },
-      fetchPosts: () => found({ total: 0, newestAt: null }),
-      fetchAnalytics: () => found({ avgEngagement: 0, lastActiveAt: '2024-01-01' }),
+      posts: () => found({ total: 0, newestAt: null }),
+      analytics: () => found({ avgEngagement: 0, lastActiveAt: '2024-01-01' }),
     },
   });
   const userIds = Array.from({ length: userCount }, (_, index) => `u${index}`);

@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 
 import { AppError } from '../errors';
 import type { PointsService } from '../services/points/points-service';
-import { type BatchCaller, type BatchService, unobtainable } from '../services/users/batch-service';
+import { type BatchCaller, type BatchService, upstreamError } from '../services/users/batch-service';
 import type { DirectoryAnswer, DirectoryService } from '../services/users/directory-service';
 import { isComplete } from '../services/users/user-summary';
 import type { BatchRequest } from '../types/user';
@@ -43,7 +43,7 @@ export class UserController {
     return withClientAbort(response, async (caller) => {
       const { summary, failure } = await this.batch().processUserData(userId, options, caller);
       if (failure === 'absent') throw new AppError('not_found', 'There is no user with this id.');
-      if (failure !== null) throw unobtainable(failure === 'deadline', 'The profile of the user could not be had');
+      if (failure !== null) throw upstreamError(failure === 'deadline', 'The profile of the user could not be had');
       send(response, 200, summary);
     });
   };

@@ -54,7 +54,7 @@ export type UpstreamAnswer =
     };
 
 /** One payload on its way, with what identifies the attempt to the upstream's logs. */
-export interface Parcel {
+export interface DeliveryRequest {
   readonly eventId: string;
   readonly attempt: number;
   readonly payload: Buffer;
@@ -77,7 +77,7 @@ export interface Destination {
   /** The bytes that every attempt sends. Pure: same event, same bytes. */
   toPayload(event: AcceptedEvent): Buffer;
   /** One call. Never rejects; aborting `signal` ends it with `attempt_timeout` or `shutdown`, the signal's reason. */
-  send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer>;
+  send(requests: readonly DeliveryRequest[], signal: AbortSignal): Promise<UpstreamAnswer>;
   /**
    * Whether the body of a 2xx says, by this destination's contract, that the event was taken; null: it could not be read. Pure. What
    * every other answer means is one table for all: services/delivery/read-answer.ts.
@@ -87,7 +87,7 @@ export interface Destination {
    * What the answer to a batch says of each of its items, as an HTTP status, in order; null for an item that it does not speak of, and
    * for all when it cannot be read. Pure. Only where batchMode is `perItem` (of a 2xx) or `atomicNamed` (of a refusal).
    */
-  itemStatuses?(body: Buffer, parcels: readonly Parcel[]): readonly (number | null)[] | null;
+  itemStatuses?(body: Buffer, requests: readonly DeliveryRequest[]): readonly (number | null)[] | null;
   /** Releases sockets. */
   close(): void;
 }

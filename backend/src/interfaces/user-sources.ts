@@ -1,29 +1,42 @@
-import type { UserAnalytics, UserPosts, UserProfile } from '../types/user';
+import type { DirectoryEvent, DirectoryUser, UserAnalytics, UserPosts, UserProfile } from '../types/user';
 
-/** Who asks a source, and until when. */
-export interface SourceCall {
-  /** Ends the call, with everything it has in flight. */
+/** One request to a source. */
+export interface SourceRequest {
+  /** Ends the request. */
   readonly signal: AbortSignal;
-  /** How much time is left; what cannot end in it is not begun. */
-  readonly remainingMs: () => number;
   /** Sent on as `X-Request-Id`. */
   readonly requestId: string;
-  /** Told at the beginning of each attempt how many there are now. */
-  readonly onAttempt: (attempts: number) => void;
 }
 
-/** What came of asking a source, all its attempts included. `attempts` counts the tries that were made. */
-export type SourceAnswer<T> =
-  | { readonly kind: 'found'; readonly value: T; readonly attempts: number }
-  /** The source says that there is none, and is believed. */
-  | { readonly kind: 'absent'; readonly attempts: number }
-  /** `code` is short and for machines: `http_503`, `attempt_timeout`, `circuit_open`, `ECONNREFUSED`, `unreadable`, … */
-  | { readonly kind: 'failed'; readonly code: string; readonly attempts: number };
+/** What came of one request to a source, before it is known whether there will be another. */
+export type SourceResponse<T> =
+  | { readonly kind: 'found'; readonly value: T }
+  /** The source said in so many words that there is none. */
+  | { readonly kind: 'absent' }
+  /** A 404: a source that fails at random may say this too, so it is believed at the second sighting. */
+  | { readonly kind: 'not_found' }
+  | {
+      readonly kind: 'failed';
+      /** Short and for machines: `http_503`, `attempt_timeout`, `ECONNREFUSED`, `unreadable`, … */
+      readonly code: string;
+      /** Whether the same may succeed when it is sent again. */
+      readonly isRetryable: boolean;
+      /** The `Retry-After` header as it came. */
+      readonly retryAfter: string | null;
+    };
 
-/** The user API, which fails often and answers slowly. Ids are checked by the caller. No call ever rejects. */
+/** The user API, which fails often and answers slowly. Ids are checked by the caller. No request ever rejects. */
 export interface UserSources {
-  fetchProfile(userId: string, call: SourceCall): Promise<SourceAnswer<UserProfile>>;
+  readonly profile: (userId: string, request: SourceRequest) => Promise<SourceResponse<UserProfile>>;
   /** An unknown user has no posts. */
-  fetchPosts(userId: string, call: SourceCall): Promise<SourceAnswer<UserPosts>>;
-  fetchAnalytics(userId: string, call: SourceCall): Promise<SourceAnswer<UserAnalytics>>;
+  readonly posts: (userId: string, request: SourceRequest) => Promise<SourceResponse<UserPosts>>;
+  readonly analytics: (userId: string, request: SourceRequest) => Promise<SourceResponse<UserAnalytics>>;
+}
+
+/** The users and events that the external event API keeps. Ids are checked by the caller. No request ever rejects. */
+export interface UserDirectory {
+  readonly users: (request: SourceRequest) => Promise<SourceResponse<readonly DirectoryUser[]>>;
+  readonly user: (userId: string, request: SourceRequest) => Promise<SourceResponse<DirectoryUser>>;
+  readonly events: (request: SourceRequest) => Promise<SourceResponse<readonly DirectoryEvent[]>>;
+  readonly event: (eventId: string, request: SourceRequest) => Promise<SourceResponse<DirectoryEvent>>;
 }

@@ -1,5 +1,5 @@
 import type { MemoryStoreState, StoredDelivery, StoredEvent } from '../support/memory-store-state';
-import type { Destination, Parcel, UpstreamAnswer } from '../../src/interfaces/destination';
+import type { Destination, DeliveryRequest, UpstreamAnswer } from '../../src/interfaces/destination';
 import type { SimulatedRuntime } from '../support/simulated-runtime';
 import type { History } from './history';
 import type { SimulatedProcess } from './simulated-process';
@@ -102,7 +102,7 @@ export class SendLog {
   }
 
   /** A process sends. Whatever it must not do now is a violation. */
-  begin(process: SimulatedProcess, via: Destination, parcels: readonly Parcel[]): Send[] {
+  begin(process: SimulatedProcess, via: Destination, parcels: readonly DeliveryRequest[]): Send[] {
     const state = this.parts.state();
     const destination = via.name;
     this.checkCall(process, destination, parcels);
@@ -154,7 +154,7 @@ export class SendLog {
     else this.noteFailure(sends, this.heardBy(process, destination));
   }
 
-  claimed(destination: string, askedAt: number, deliveries: readonly Parcel[]): void {
+  claimed(destination: string, askedAt: number, deliveries: readonly DeliveryRequest[]): void {
     for (const { eventId, attempt } of deliveries) {
       this.claimAskedAt.set(`${eventId} ${destination} ${attempt}`, askedAt);
     }
@@ -180,7 +180,7 @@ export class SendLog {
     for (const destinations of this.held.values()) destinations.delete(destination);
   }
 
-  private checkCall(process: SimulatedProcess, destination: string, parcels: readonly Parcel[]): void {
+  private checkCall(process: SimulatedProcess, destination: string, parcels: readonly DeliveryRequest[]): void {
     const { history, runtime } = this.parts;
     const now = runtime.monotonic();
     const who = `${process.name} to ${destination}`;
@@ -291,7 +291,7 @@ export class SendLog {
 }
 
 /** One event that was not told to wait, by itself, after the first cooldown, while only one other was. */
-function mayTry(quiet: NonNullable<Heard['quiet']>, parcels: readonly Parcel[], now: number): boolean {
+function mayTry(quiet: NonNullable<Heard['quiet']>, parcels: readonly DeliveryRequest[], now: number): boolean {
   const [parcel] = parcels;
   if (parcel === undefined || parcels.length > 1 || quiet.told.size > 1) return false;
   return now >= quiet.since + COOLDOWN_MS;

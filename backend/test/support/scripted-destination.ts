@@ -1,4 +1,9 @@
-import type { Destination, DestinationContract, Parcel, UpstreamAnswer } from '../../src/interfaces/destination';
+import type {
+  Destination,
+  DestinationContract,
+  DeliveryRequest,
+  UpstreamAnswer,
+} from '../../src/interfaces/destination';
 import type { AcceptedEvent } from '../../src/types/event';
 
 const plainContract: DestinationContract = {
@@ -31,10 +36,10 @@ export class ScriptedDestination implements Destination {
   readonly concurrency: number;
   readonly ratePerSecond: number | null;
   readonly contract: DestinationContract;
-  readonly calls: (readonly Parcel[])[] = [];
+  readonly calls: (readonly DeliveryRequest[])[] = [];
   isClosed = false;
   answering: (
-    parcels: readonly Parcel[],
+    parcels: readonly DeliveryRequest[],
     call: number,
     signal: AbortSignal,
   ) => UpstreamAnswer | Promise<UpstreamAnswer> = () => yes;
@@ -57,12 +62,12 @@ export class ScriptedDestination implements Destination {
     return Buffer.from(JSON.stringify({ id: event.eventId }));
   }
 
-  async send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer> {
+  async send(parcels: readonly DeliveryRequest[], signal: AbortSignal): Promise<UpstreamAnswer> {
     this.calls.push(parcels);
     return this.answering(parcels, this.calls.length - 1, signal);
   }
 
-  itemStatuses?: (body: Buffer, parcels: readonly Parcel[]) => readonly (number | null)[] | null;
+  itemStatuses?: (body: Buffer, parcels: readonly DeliveryRequest[]) => readonly (number | null)[] | null;
 
   isAccepted(): boolean {
     return true;

@@ -1,4 +1,4 @@
-import type { DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
+import type { DestinationContract, DeliveryRequest, UpstreamAnswer } from '../../interfaces/destination';
 import type { AcceptedEvent } from '../../types/event';
 import type { UpstreamClient } from '../http/upstream-client';
 import type { AdEventsXDefinition } from './destination-definition';
@@ -43,11 +43,11 @@ export class AdEventsXDestination extends HttpDestination {
     );
   }
 
-  send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer> {
-    const [parcel] = parcels;
-    if (parcel === undefined || parcels.length > 1) throw new Error('AdEventsX takes one conversion per call');
+  send(requests: readonly DeliveryRequest[], signal: AbortSignal): Promise<UpstreamAnswer> {
+    const [request] = requests;
+    if (request === undefined || requests.length > 1) throw new Error('AdEventsX takes one conversion per call');
     const headers = { 'X-Api-Key': this.definition.apiKey };
-    return this.post(this.definition.url, parcels, { headers, body: parcel.payload, signal });
+    return this.post(this.definition.url, requests, { headers, body: request.payload, signal });
   }
 
   /** It says `{"status":"accepted"}`. An empty body is taken for a yes; HTML, garbage and an `error` are not. */

@@ -1,16 +1,16 @@
 /** How several events travel in one call: as a JSON array, in order; and how an answer speaks of each of them. */
-import type { DestinationContract, Parcel } from '../../interfaces/destination';
+import type { DestinationContract, DeliveryRequest } from '../../interfaces/destination';
 import { isRecord, parseJson, toNumber } from '../http/json-answer';
 import type { BatchDefinition } from './destination-definition';
 
 /** A batching destination always gets an array, also of one, so that it need not tell two forms apart. */
-export function joinPayloads(parcels: readonly Parcel[], contract: DestinationContract): Buffer {
-  const [first] = parcels;
+export function joinPayloads(requests: readonly DeliveryRequest[], contract: DestinationContract): Buffer {
+  const [first] = requests;
   if (contract.maxBatch === 1) {
-    if (first === undefined || parcels.length > 1) throw new Error('This destination takes one event per call');
+    if (first === undefined || requests.length > 1) throw new Error('This destination takes one event per call');
     return first.payload;
   }
-  const pieces = parcels.flatMap(({ payload }, index) => [Buffer.from(index === 0 ? '[' : ','), payload]);
+  const pieces = requests.flatMap(({ payload }, index) => [Buffer.from(index === 0 ? '[' : ','), payload]);
   return Buffer.concat([...pieces, Buffer.from(']')]);
 }
 
@@ -26,12 +26,12 @@ export function batchContract({ maxBatch = 1, batchMode = 'atomic' }: BatchDefin
  */
 export function readItemStatuses(
   body: Buffer,
-  parcels: readonly Parcel[],
+  requests: readonly DeliveryRequest[],
   { batchMode }: DestinationContract,
 ): readonly (number | null)[] | null {
   const answer = parseJson(body);
-  if (batchMode === 'perItem') return readStatuses(answer, parcels.length);
-  return batchMode === 'atomicNamed' ? readNamed(answer, parcels) : null;
+  if (batchMode === 'perItem') return readStatuses(answer, requests.length);
+  return batchMode === 'atomicNamed' ? readNamed(answer, requests) : null;
 }
 
 /** Whether an answer speaks of items one by one. */
@@ -57,10 +57,10 @@ function readStatuses(answer: unknown, count: number): readonly (number | null)[
   });
 }
 
-function readNamed(answer: unknown, parcels: readonly Parcel[]): readonly (number | null)[] | null {
+function readNamed(answer: unknown, requests: readonly DeliveryRequest[]): readonly (number | null)[] | null {
   const errors = fieldOf(answer, 'errors');
   if (!Array.isArray(errors)) return null;
   const named = new Set<unknown>(errors.flatMap((error) => [toNumber(fieldOf(error, 'index')), fieldOf(error, 'id')]));
-  const statuses = parcels.map(({ eventId }, index) => (named.has(index) || named.has(eventId) ? 400 : null));
+  const statuses = requests.map(({ eventId }, index) => (named.has(index) || named.has(eventId) ? 400 : null));
   return statuses.some((status) => status !== null) ? statuses : null;
 }

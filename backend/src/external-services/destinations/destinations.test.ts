@@ -1,4 +1,4 @@
-import type { Parcel } from '../../interfaces/destination';
+import type { DeliveryRequest } from '../../interfaces/destination';
 import type { AcceptedEvent } from '../../types/event';
 import { UpstreamClient } from '../http/upstream-client';
 import { AdEventsXDestination } from './adeventsx-destination';
@@ -98,7 +98,7 @@ describe('a 2xx', () => {
 });
 
 describe('a batch', () => {
-  const parcels: Parcel[] = ['a', 'b', 'c'].map((eventId) => ({
+  const requests: DeliveryRequest[] = ['a', 'b', 'c'].map((eventId) => ({
     eventId,
     attempt: 1,
     payload: Buffer.from(`{"id":"${eventId}"}`),
@@ -109,14 +109,14 @@ describe('a batch', () => {
   const named = { ...contract, batchMode: 'atomicNamed' } as const;
 
   it('is an array of the payloads, byte by byte, also of one', () => {
-    expect(joinPayloads(parcels, contract).toString()).toBe('[{"id":"a"},{"id":"b"},{"id":"c"}]');
-    expect(joinPayloads(parcels.slice(0, 1), contract).toString()).toBe('[{"id":"a"}]');
+    expect(joinPayloads(requests, contract).toString()).toBe('[{"id":"a"},{"id":"b"},{"id":"c"}]');
+    expect(joinPayloads(requests.slice(0, 1), contract).toString()).toBe('[{"id":"a"}]');
   });
 
   it('is no array where one event goes by itself', () => {
     const single = { ...contract, maxBatch: 1 };
-    expect(joinPayloads(parcels.slice(0, 1), single).toString()).toBe('{"id":"a"}');
-    expect(() => joinPayloads(parcels, single)).toThrow('one event per call');
+    expect(joinPayloads(requests.slice(0, 1), single).toString()).toBe('{"id":"a"}');
+    expect(() => joinPayloads(requests, single)).toThrow('one event per call');
   });
 
   it.each<[string, unknown, unknown]>([
@@ -125,7 +125,7 @@ describe('a batch', () => {
     ['a list that is too short', [{ status: 202 }], null],
     ['something else', { ok: true }, null],
   ])('is read item by item from %s', (_name, answer, expected) => {
-    expect(readItemStatuses(Buffer.from(JSON.stringify(answer)), parcels, contract)).toEqual(expected);
+    expect(readItemStatuses(Buffer.from(JSON.stringify(answer)), requests, contract)).toEqual(expected);
   });
 
   it.each<[string, unknown, unknown]>([
@@ -134,11 +134,11 @@ describe('a batch', () => {
     ['one that is not there', { errors: [{ index: 7 }] }, null],
     ['no names', { error: 'bad' }, null],
   ])('is read for those at fault from %s', (_name, answer, expected) => {
-    expect(readItemStatuses(Buffer.from(JSON.stringify(answer)), parcels, named)).toEqual(expected);
+    expect(readItemStatuses(Buffer.from(JSON.stringify(answer)), requests, named)).toEqual(expected);
   });
 
   it('is not read from garbage', () => {
-    expect(readItemStatuses(Buffer.from('<html>'), parcels, contract)).toBeNull();
+    expect(readItemStatuses(Buffer.from('<html>'), requests, contract)).toBeNull();
   });
 });
 

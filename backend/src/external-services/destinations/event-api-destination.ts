@@ -1,4 +1,4 @@
-import type { DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
+import type { DestinationContract, DeliveryRequest, UpstreamAnswer } from '../../interfaces/destination';
 import type { AcceptedEvent } from '../../types/event';
 import { type ExactObject, readWrittenJson, writeJson } from '../../types/exact-json';
 import type { UpstreamClient } from '../http/upstream-client';
@@ -40,9 +40,9 @@ export class EventApiDestination extends HttpDestination {
     return Buffer.from(writeJson({ ...own, ...Object.fromEntries(known), ...sent, ...own }));
   }
 
-  send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer> {
-    const body = joinPayloads(parcels, this.contract);
-    return this.post(`${this.definition.url}/addEvent`, parcels, { headers: this.headers, body, signal });
+  send(requests: readonly DeliveryRequest[], signal: AbortSignal): Promise<UpstreamAnswer> {
+    const body = joinPayloads(requests, this.contract);
+    return this.post(`${this.definition.url}/addEvent`, requests, { headers: this.headers, body, signal });
   }
 
   /** It says `{"success":true}`. An empty body is taken for a yes; HTML, garbage and an `error` are not, unless each item is answered for. */
@@ -50,7 +50,7 @@ export class EventApiDestination extends HttpDestination {
     return isJsonYes(body) || (body !== null && this.contract.batchMode === 'perItem' && hasItems(body));
   }
 
-  itemStatuses(body: Buffer, parcels: readonly Parcel[]): readonly (number | null)[] | null {
-    return readItemStatuses(body, parcels, this.contract);
+  itemStatuses(body: Buffer, requests: readonly DeliveryRequest[]): readonly (number | null)[] | null {
+    return readItemStatuses(body, requests, this.contract);
   }
 }

@@ -1,4 +1,4 @@
-import type { Destination, DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
+import type { Destination, DestinationContract, DeliveryRequest, UpstreamAnswer } from '../../interfaces/destination';
 import type { AcceptedEvent } from '../../types/event';
 import type { UpstreamClient } from '../http/upstream-client';
 import { isBlank, isRecord, parseJson, saysError, toNumber } from '../http/json-answer';
@@ -36,7 +36,7 @@ export abstract class HttpDestination implements Destination {
   }
 
   abstract toPayload(event: AcceptedEvent): Buffer;
-  abstract send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer>;
+  abstract send(requests: readonly DeliveryRequest[], signal: AbortSignal): Promise<UpstreamAnswer>;
   abstract isAccepted(body: Buffer | null): boolean;
 
   close(): void {
@@ -46,10 +46,10 @@ export abstract class HttpDestination implements Destination {
   /** Posts JSON, with the id of the first event's request, by which the logs of its client, ours and the upstream's can be laid side by side. */
   protected post(
     url: string,
-    parcels: readonly Parcel[],
+    requests: readonly DeliveryRequest[],
     { headers, body, signal }: { headers: Readonly<Record<string, string>>; body: Buffer; signal: AbortSignal },
   ): Promise<UpstreamAnswer> {
-    const [first] = parcels;
+    const [first] = requests;
     const requestId = first === undefined ? '' : (first.requestId ?? `${first.eventId}.${String(first.attempt)}`);
     return this.client.call({
       method: 'POST',

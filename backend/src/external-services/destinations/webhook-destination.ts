@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 
-import type { DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
+import type { DestinationContract, DeliveryRequest, UpstreamAnswer } from '../../interfaces/destination';
 import type { Runtime } from '../../interfaces/runtime';
 import type { AcceptedEvent } from '../../types/event';
 import { JsonText, writeJson } from '../../types/exact-json';
@@ -73,11 +73,11 @@ export class WebhookDestination extends HttpDestination {
     );
   }
 
-  send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer> {
-    const body = joinPayloads(parcels, this.contract);
+  send(requests: readonly DeliveryRequest[], signal: AbortSignal): Promise<UpstreamAnswer> {
+    const body = joinPayloads(requests, this.contract);
     const seconds = Math.floor(this.runtime.now() / 1000);
-    const headers = webhookHeaders(idOf(parcels), seconds, body, this.keys);
-    return this.post(this.definition.url, parcels, { headers, body, signal });
+    const headers = webhookHeaders(idOf(requests), seconds, body, this.keys);
+    return this.post(this.definition.url, requests, { headers, body, signal });
   }
 
   /** The specification asks for a 2xx and says nothing of a body. */
@@ -85,14 +85,14 @@ export class WebhookDestination extends HttpDestination {
     return true;
   }
 
-  itemStatuses(body: Buffer, parcels: readonly Parcel[]): readonly (number | null)[] | null {
-    return readItemStatuses(body, parcels, this.contract);
+  itemStatuses(body: Buffer, requests: readonly DeliveryRequest[]): readonly (number | null)[] | null {
+    return readItemStatuses(body, requests, this.contract);
   }
 }
 
 /** The same events in one call have the same id on every attempt. */
-function idOf(parcels: readonly Parcel[]): string {
-  const ids = parcels.map(({ eventId }) => eventId);
+function idOf(requests: readonly DeliveryRequest[]): string {
+  const ids = requests.map(({ eventId }) => eventId);
   if (ids.length === 1) return ids.join('');
   return `batch_${createHash('sha256').update(ids.join()).digest('hex').slice(0, 32)}`;
 }

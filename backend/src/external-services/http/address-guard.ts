@@ -5,60 +5,23 @@
 import dns from 'node:dns';
 import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
 
+import ipaddr from 'ipaddr.js';
+
 import { ADDRESS_REFUSED } from '../../interfaces/destination';
 import { createAgents, type UpstreamAgents } from './axios-defaults';
 
-/** Of the IANA registries of special-purpose addresses (RFC 6890 and its successors): all that is not globally reachable, and multicast. */
-const NOT_PUBLIC = {
-  ipv4: [
-    '0.0.0.0/8',
-    '10.0.0.0/8',
-    '100.64.0.0/10',
-    '127.0.0.0/8',
-    '169.254.0.0/16',
-    '172.16.0.0/12',
-    '192.0.0.0/24',
-    '192.0.2.0/24',
-    '192.88.99.0/24',
-    '192.168.0.0/16',
-    '198.18.0.0/15',
-    '198.51.100.0/24',
-    '203.0.113.0/24',
-    '224.0.0.0/4',
-    '240.0.0.0/4',
-  ],
-  // Those that carry an IPv4 address inside (translation, 6to4, Teredo) go as a whole: nobody's receiver is reached by them alone.
-  ipv6: [
-    '::/96',
-    '::ffff:0:0:0/96',
-    '64:ff9b::/96',
-    '64:ff9b:1::/48',
-    '100::/64',
-    '2001::/23',
-    '2001:db8::/32',
-    '2002::/16',
-    '3fff::/20',
-    '5f00::/16',
-    'fc00::/7',
-    'fe80::/10',
-    'fec0::/10',
-    'ff00::/8',
-  ],
-} as const;
+/** IPv4 addresses in the form of old, which some systems still take for the IPv4 address. */
+const ipv4Compatible = new BlockList();
+ipv4Compatible.addSubnet('::', 96, 'ipv6');
 
-const blocked = new BlockList();
-for (const family of ['ipv4', 'ipv6'] as const) {
-  for (const range of NOT_PUBLIC[family]) {
-    const [network = '', prefix] = range.split('/');
-    blocked.addSubnet(network, Number(prefix), family);
-  }
-}
-
-/** Whether the IP address, of either family, is one of the public Internet. An IPv4 address written as IPv6 is judged as what it is. */
+/**
+ * Whether the IP address, of either family, is one of the public Internet: in none of the ranges of the IANA registries of special-purpose
+ * addresses (RFC 6890 and its successors). An IPv4 address written as IPv6 is judged as what it is.
+ */
 export function isPublicAddress(address: string): boolean {
   const [plain = ''] = address.split('%');
-  if (isIP(plain) === 0) return false;
-  return !blocked.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
+  if (isIP(plain) === 0 || (isIPv6(plain) && ipv4Compatible.check(plain, 'ipv6'))) return false;
+  return ipaddr.process(plain).range() === 'unicast';
 }
 
 function refusal(host: string): Error {

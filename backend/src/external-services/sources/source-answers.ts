@@ -2,7 +2,7 @@
  * What a source may say. It is another system: only what the answer to our client needs is required, a neighbouring type is converted,
  * what is too long is cut, what cannot be used is left out, and each of these is counted. Ids and times leave as text.
  */
-import type { Sent } from '../../interfaces/source-policy';
+import type { SourceResponse } from '../../interfaces/user-sources';
 import type { Conversion } from '../../interfaces/upstream-counts';
 import type { DirectoryEvent, DirectoryUser, UserAnalytics, UserPosts, UserProfile } from '../../types/user';
 import { isBlank, isRecord, type JsonRecord, parseJson, saysError, toNumber } from '../http/json-answer';
@@ -15,7 +15,7 @@ const TIME_MAX_CHARS = 64;
 /** Below it a number is in seconds (until the year 5138), from it on in milliseconds (since 1973). */
 const EPOCH_MS_FROM = 1e11;
 
-const unreadable: Sent<never> = { kind: 'failed', code: 'unreadable', isRetryable: true, retryAfter: null };
+const unreadable: SourceResponse<never> = { kind: 'failed', code: 'unreadable', isRetryable: true, retryAfter: null };
 
 function toId(value: unknown, note: Note): string | null {
   if (typeof value === 'string') return value.length > 0 && value.length <= ID_MAX_CHARS ? value : null;
@@ -59,7 +59,7 @@ function toCount(value: unknown, note: Note): number | null {
 }
 
 /** The user API wraps what it says as `{ "data": …, "status": 200 }`, and may say there that there is none. What is not wrapped is read too. */
-function unwrap(body: Buffer): { readonly kind: 'said'; readonly data: unknown } | Sent<never> {
+function unwrap(body: Buffer): { readonly kind: 'said'; readonly data: unknown } | SourceResponse<never> {
   const answer = parseJson(body);
   if (answer === undefined) return unreadable;
   if (!isRecord(answer)) return { kind: 'said', data: answer };
@@ -71,14 +71,14 @@ function unwrap(body: Buffer): { readonly kind: 'said'; readonly data: unknown }
 }
 
 /** Reads what was said by `read`, which gives null for what cannot be used. */
-function readSaid<T>(body: Buffer, read: (data: unknown) => T | null): Sent<T> {
+function readSaid<T>(body: Buffer, read: (data: unknown) => T | null): SourceResponse<T> {
   const said = unwrap(body);
   if (said.kind !== 'said') return said;
   const value = read(said.data);
   return value === null ? unreadable : { kind: 'found', value };
 }
 
-function readRecord<T>(body: Buffer, read: (record: JsonRecord) => T | null): Sent<T> {
+function readRecord<T>(body: Buffer, read: (record: JsonRecord) => T | null): SourceResponse<T> {
   return readSaid(body, (data) => (isRecord(data) ? read(data) : null));
 }
 
@@ -87,7 +87,7 @@ function isAbout(userId: string, { userId: said }: JsonRecord): boolean {
   return said === undefined || said === null || (typeof said === 'number' ? String(said) : said) === userId;
 }
 
-export function readProfile(userId: string, body: Buffer, note: Note): Sent<UserProfile> {
+export function readProfile(userId: string, body: Buffer, note: Note): SourceResponse<UserProfile> {
   return readRecord(body, ({ id, name, email, joinedAt, status }) => {
     const ownId = toId(id, note);
     if (ownId !== userId) return null;
@@ -102,7 +102,7 @@ export function readProfile(userId: string, body: Buffer, note: Note): Sent<User
 }
 
 /** A bare list of posts, or an object that counts them and shows the newest. */
-export function readPosts(userId: string, body: Buffer, note: Note): Sent<UserPosts> {
+export function readPosts(userId: string, body: Buffer, note: Note): SourceResponse<UserPosts> {
   return readSaid(body, (data) => {
     if (Array.isArray(data)) return { total: data.length, newestAt: newestOf(data, note) };
     if (!isRecord(data) || !isAbout(userId, data)) return null;
@@ -123,7 +123,7 @@ function newestOf(posts: readonly unknown[], note: Note): string | null {
   return newestAt;
 }
 
-export function readAnalytics(userId: string, body: Buffer, note: Note): Sent<UserAnalytics> {
+export function readAnalytics(userId: string, body: Buffer, note: Note): SourceResponse<UserAnalytics> {
   return readRecord(body, (record) => {
     const avgEngagement = toCount(record['avgEngagement'], note);
     if (avgEngagement === null || !isAbout(userId, record)) return null;
@@ -160,7 +160,7 @@ const toDirectoryEvent: ReadEntry<DirectoryEvent> = ({ id, name, userId, details
 };
 
 /** One bad element never sinks a list; a list of nothing else is not the one that was asked for. */
-function readList<T>(body: Buffer, toEntry: ReadEntry<T>, note: Note): Sent<readonly T[]> {
+function readList<T>(body: Buffer, toEntry: ReadEntry<T>, note: Note): SourceResponse<readonly T[]> {
   return readSaid(body, (data) => {
     if (!Array.isArray(data)) return null;
     const entries = (data as unknown[]).flatMap((element) => {
@@ -172,11 +172,11 @@ function readList<T>(body: Buffer, toEntry: ReadEntry<T>, note: Note): Sent<read
   });
 }
 
-export function readUsers(body: Buffer, note: Note): Sent<readonly DirectoryUser[]> {
+export function readUsers(body: Buffer, note: Note): SourceResponse<readonly DirectoryUser[]> {
   return readList(body, toDirectoryUser, note);
 }
 
-export function readEvents(body: Buffer, note: Note): Sent<readonly DirectoryEvent[]> {
+export function readEvents(body: Buffer, note: Note): SourceResponse<readonly DirectoryEvent[]> {
   return readList(body, toDirectoryEvent, note);
 }
 
@@ -186,7 +186,7 @@ function readEntry<T extends { readonly id: string }>(
   body: Buffer,
   toEntry: ReadEntry<T>,
   note: Note,
-): Sent<T> {
+): SourceResponse<T> {
   if (isBlank(body)) return { kind: 'absent' };
   const said = unwrap(body);
   if (said.kind !== 'said') return said;
@@ -195,10 +195,10 @@ function readEntry<T extends { readonly id: string }>(
   return entry?.id === id ? { kind: 'found', value: entry } : unreadable;
 }
 
-export function readUser(userId: string, body: Buffer, note: Note): Sent<DirectoryUser> {
+export function readUser(userId: string, body: Buffer, note: Note): SourceResponse<DirectoryUser> {
   return readEntry(userId, body, toDirectoryUser, note);
 }
 
-export function readEvent(eventId: string, body: Buffer, note: Note): Sent<DirectoryEvent> {
+export function readEvent(eventId: string, body: Buffer, note: Note): SourceResponse<DirectoryEvent> {
   return readEntry(eventId, body, toDirectoryEvent, note);
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import nock from 'nock';
 
 import type { Conversion } from '../../interfaces/upstream-counts';
-import { ParallelRetryPolicy } from '../../services/users/parallel-retry-policy';
+import { SourceRetry } from '../../services/users/source-retry';
 import { systemRuntime } from '../system-runtime';
 import { SourceClient } from './source-client';
 import { readProfile } from './source-answers';
@@ -24,8 +24,8 @@ const counts = {
 
 /** Asks for a profile below `baseUrl`. */
 function ask(baseUrl: string) {
-  client = new SourceClient({ baseUrl, maxSockets: 10, counts });
-  const policy = new ParallelRetryPolicy(systemRuntime, {
+  client = new SourceClient({ source: 'user-api.profile', baseUrl, maxSockets: 10, counts });
+  const retry = new SourceRetry(systemRuntime, {
     poolSize: 10,
     ratePerSecond: 1_000,
     circuitCooldownMs: 1_000,
@@ -39,9 +39,9 @@ function ask(baseUrl: string) {
     requestId: 'req-1',
     onAttempt: (attempt: number) => attempts.push(attempt),
   };
-  const request = { source: 'user-api.profile', path: '/api/users/u1/profile', policy, call };
   const read = (body: Buffer, note: (kind: Conversion) => void) => readProfile('u1', body, note);
-  return { ask: () => client.get({ ...request, read }), gone, attempts };
+  const fetch = retry.asking((id, request) => client.get(`/api/users/${id}/profile`, request, read));
+  return { ask: () => fetch('u1', call), gone, attempts };
 }
 
 /** A source that meets each call in its turn with one of `answers`, the last one from then on. */

@@ -3,7 +3,7 @@ import { silentLog } from '../../../test/contract/sqlite-files';
 import { ScriptedDestination, status, yes } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { MemoryEventStore } from '../../../test/support/memory-event-store';
-import type { DestinationContract, Parcel } from '../../interfaces/destination';
+import type { DestinationContract, DeliveryRequest } from '../../interfaces/destination';
 import type { DeliveryStatus } from '../../types/event';
 import { EventFeed } from '../events/event-feed';
 import { DeliveryWorker } from './delivery-worker';
@@ -42,7 +42,8 @@ async function world(events: number, contract: Partial<DestinationContract>, con
   return { runtime, store, destination, start, ids, count };
 }
 
-const has = (parcels: readonly Parcel[], id: string | undefined) => parcels.some(({ eventId }) => eventId === id);
+const has = (parcels: readonly DeliveryRequest[], id: string | undefined) =>
+  parcels.some(({ eventId }) => eventId === id);
 
 test('what is due goes in one call, and each delivery has its own attempt', async () => {
   const { runtime, store, destination, start, ids, count } = await world(1_000, {});

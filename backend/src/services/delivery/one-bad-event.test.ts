@@ -3,7 +3,7 @@ import { silentLog } from '../../../test/contract/sqlite-files';
 import { ScriptedDestination, status, yes } from '../../../test/support/scripted-destination';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { MemoryEventStore } from '../../../test/support/memory-event-store';
-import type { DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
+import type { DestinationContract, DeliveryRequest, UpstreamAnswer } from '../../interfaces/destination';
 import { EventFeed } from '../events/event-feed';
 import { DeliveryWorker } from './delivery-worker';
 
@@ -41,7 +41,7 @@ async function world({ concurrency = 4, contract }: Settings = {}) {
   const poison = { answer: (() => status(403)) as Answering };
   const acceptedAt = new Map<string, number>();
   const delays = new Map<string, number>();
-  const has = (parcels: readonly Parcel[]) => parcels.some(({ eventId }) => poisoned.has(eventId));
+  const has = (parcels: readonly DeliveryRequest[]) => parcels.some(({ eventId }) => poisoned.has(eventId));
   destination.answering = (parcels, _call, signal) => {
     if (has(parcels)) return poison.answer(signal);
     for (const { eventId } of parcels) delays.set(eventId, runtime.monotonic() - (acceptedAt.get(eventId) ?? 0));

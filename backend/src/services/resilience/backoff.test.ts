@@ -103,9 +103,6 @@ describe('retryAfterMs', () => {
     ['99999999999999999999999999', hour],
     ['9'.repeat(5_000), hour],
     ['Sun, 06 Nov 1994 08:49:37 GMT', 37_000],
-    ['Sunday, 06-Nov-94 08:49:37 GMT', 37_000],
-    ['Sun Nov  6 08:49:37 1994', 37_000],
-    ['Sun, 06 Nov 1994 08:49:60 GMT', 60_000],
     ['Mon, 07 Nov 1994 08:49:37 GMT', hour],
     ['Fri, 31 Dec 9999 23:59:59 GMT', hour],
     ['Sun, 06 Nov 1994 08:48:59 GMT', 0],
@@ -138,35 +135,22 @@ describe('retryAfterMs', () => {
     'Sun, 06 Nov 1994 08:60:00 GMT',
     'sun, 06 nov 1994 08:49:37 gmt',
     'Sun Nov 6 08:49:37 1994',
+    // The obsolete forms of RFC 9110, 5.6.7, and a leap second.
+    'Sunday, 06-Nov-94 08:49:37 GMT',
+    'Sun Nov  6 08:49:37 1994',
+    'Sun, 06 Nov 1994 08:49:60 GMT',
   ])('ignores %j', (header) => {
     expect(retryAfterMs(header, now, hour)).toBeNull();
   });
 
-  it('takes a two-digit year as the nearest that is not over 50 years ahead', () => {
-    const at2049 = Date.UTC(2049, 11, 31, 23, 59, 50);
-    expect(retryAfterMs('Saturday, 01-Jan-50 00:00:00 GMT', at2049, hour)).toBe(10_000);
-    const at2025 = Date.UTC(2025, 0, 1);
-    expect(retryAfterMs('Sunday, 06-Nov-94 08:49:37 GMT', at2025, hour)).toBe(0);
-    expect(retryAfterMs('Tuesday, 31-Dec-75 08:49:37 GMT', at2025, hour)).toBe(hour);
-    expect(retryAfterMs('Friday, 31-Dec-76 08:49:37 GMT', at2025, hour)).toBe(0);
-  });
-
   it(
-    'reads back every date in all three forms',
+    'reads back every date',
     () => {
-      const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
       const seconds = fc.integer({ min: Date.UTC(1990, 0, 1) / 1000, max: Date.UTC(2039, 11, 31) / 1000 });
       fc.assert(
         fc.property(seconds, (second) => {
           const fixdate = new Date(second * 1000).toUTCString();
-          const [weekday = '', day = '', month = '', year = '', time = ''] = fixdate.split(/,? /);
-          const longDay = days.find((name) => name.startsWith(weekday)) ?? '';
-          const forms = [
-            fixdate,
-            `${longDay}, ${day}-${month}-${year.slice(2)} ${time} GMT`,
-            `${weekday} ${month} ${day.replace(/^0/, ' ')} ${time} ${year}`,
-          ];
-          return forms.every((form) => retryAfterMs(form, second * 1000 - 5_000, hour) === 5_000);
+          return retryAfterMs(fixdate, second * 1000 - 5_000, hour) === 5_000;
         }),
         { numRuns },
       );

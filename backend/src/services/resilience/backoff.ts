@@ -37,38 +37,14 @@ export function retryDelayMs(attempt: number, options: BackoffOptions, random: (
   return Math.floor(aroundJitter(attempt, options, random));
 }
 
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-const month = `(?<month>${months.join('|')})`;
-const time = '(?<hour>\\d{2}):(?<minute>\\d{2}):(?<second>\\d{2})';
+/** IMF-fixdate (RFC 9110, 5.6.7). The obsolete forms, which no server sends any more, are no hint. */
+const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d{2}) [A-Z][a-z]{2} \d{4} [0-2]\d:[0-5]\d:[0-5]\d GMT$/;
 
-/** RFC 9110, section 5.6.7: IMF-fixdate, and the obsolete RFC 850 and asctime forms that a recipient has to take. */
-const dateForms = [
-  new RegExp(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\\d{2}) ${month} (?<year>\\d{4}) ${time} GMT$`),
-  new RegExp(`^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\\d{2})-${month}-(?<year>\\d{2}) ${time} GMT$`),
-  new RegExp(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ${month} (?<day>[ \\d]\\d) ${time} (?<year>\\d{4})$`),
-];
-
-/** A two-digit year that seems to lie more than 50 years ahead is the latest past one with these digits (RFC 9110, 5.6.7). */
-function fullYear(digits: string, nowMs: number): number {
-  if (digits.length === 4) return Number(digits);
-  const present = new Date(nowMs).getUTCFullYear();
-  const year = present - (present % 100) + Number(digits);
-  return year > present + 50 ? year - 100 : year;
-}
-
-function httpDateMs(text: string, nowMs: number): number | null {
-  for (const form of dateForms) {
-    const parts = form.exec(text)?.groups;
-    if (parts === undefined) continue;
-    const { day = '', year = '', hour = '', minute = '', second = '' } = parts;
-    const date = new Date(0);
-    date.setUTCFullYear(fullYear(year, nowMs), months.indexOf(parts['month'] ?? ''), Number(day));
-    // A day that the month does not have has rolled over into the next one. Second 60 is a leap second and may roll.
-    const isReal =
-      date.getUTCDate() === Number(day) && Number(hour) < 24 && Number(minute) < 60 && Number(second) <= 60;
-    return isReal ? date.setUTCHours(Number(hour), Number(minute), Number(second)) : null;
-  }
-  return null;
+function httpDateMs(text: string): number | null {
+  const [, , day] = HTTP_DATE.exec(text) ?? [];
+  // Checked by form first, since `Date.parse("soon 5")` is a date. A day that the month does not have rolls over into the next.
+  const ms = day === undefined ? NaN : Date.parse(text);
+  return new Date(ms).getUTCDate() === Number(day) ? ms : null;
 }
 
 /**
@@ -78,6 +54,6 @@ function httpDateMs(text: string, nowMs: number): number | null {
 export function retryAfterMs(header: string | null | undefined, nowMs: number, capMs: number): number | null {
   const text = (header ?? '').trim();
   if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, capMs);
-  const date = httpDateMs(text, nowMs);
+  const date = httpDateMs(text);
   return date === null ? null : Math.min(Math.max(date - nowMs, 0), capMs);
 }

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { MapCache } from '../../../test/support/map-cache';
 import { seededRandom } from '../../../test/support/seeded-random';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import type { SourceAnswer, SourceCall } from '../../interfaces/user-sources';
 import type { BatchRequest, UserSummary } from '../../types/user';
 import { BatchService } from './batch-service';
 import { isComplete } from './user-summary';
+import type { SourceAnswer, SourceCall } from './source-retry';
 
 const numRuns = process.env.LONG === '1' ? 20_000 : 300;
 const deadlineMs = 1_400;
@@ -32,12 +32,12 @@ function serviceWith(seed: number) {
     cache: new MapCache(runtime),
     deadlineMs,
     sources: {
-      fetchProfile: (id, call) => {
+      profile: (id, call) => {
         seen.begun += 1;
         return answer({ id, name: id, email: '', joinedAt: at, status: 'active' }, call);
       },
-      fetchPosts: (_id, call) => answer({ total: 1, newestAt: at }, call),
-      fetchAnalytics: (_id, call) => answer({ avgEngagement: 1, lastActiveAt: at }, call),
+      posts: (_id, call) => answer({ total: 1, newestAt: at }, call),
+      analytics: (_id, call) => answer({ avgEngagement: 1, lastActiveAt: at }, call),
     },
   });
   return { runtime, service, seen };

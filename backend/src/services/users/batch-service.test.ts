@@ -1,7 +1,7 @@
 import { MapCache } from '../../../test/support/map-cache';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import type { SourceAnswer } from '../../interfaces/user-sources';
 import { BatchService } from './batch-service';
+import type { SourceAnswer } from './source-retry';
 
 /** Sources that know every user, and count who asks them for what. */
 function serviceWith() {
@@ -16,10 +16,10 @@ function serviceWith() {
     cache: new MapCache(runtime),
     deadlineMs: 1_400,
     sources: {
-      fetchProfile: (id) =>
+      profile: (id) =>
         found('profile', { id, name: 'n', email: 'e', joinedAt: '2024-01-01T00:00:00Z', status: 'active' }),
-      fetchPosts: () => found('posts', { total: 2, newestAt: '2024-02-02T00:00:00Z' }),
-      fetchAnalytics: () => found('analytics', { avgEngagement: 4.2, lastActiveAt: '2024-03-03T00:00:00Z' }),
+      posts: () => found('posts', { total: 2, newestAt: '2024-02-02T00:00:00Z' }),
+      analytics: () => found('analytics', { avgEngagement: 4.2, lastActiveAt: '2024-03-03T00:00:00Z' }),
     },
   });
   const ask = async (includeAnalytics: boolean, caller?: object) => {

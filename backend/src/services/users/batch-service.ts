@@ -1,12 +1,11 @@
 import { AppError } from '../../errors';
 import type { Cache } from '../../interfaces/cache';
 import type { Runtime } from '../../interfaces/runtime';
-import type { UserSources } from '../../interfaces/user-sources';
 import type { BatchMetadata, BatchRequest, UserAnalytics, UserPosts, UserProfile, UserSummary } from '../../types/user';
-import { deadline } from '../resilience/deadline';
+import { deadline, drainInputFirst } from '../resilience/deadline';
 import { onAbort } from '../resilience/on-abort';
-import { CachedSource, DEADLINE, type Kept, type ReadOptions, type Reading } from './cached-source';
-import { patientClock } from './patient-clock';
+import { CachedSource, DEADLINE, type Kept, type ReadOptions, type SourceReading } from './cached-source';
+import type { Ask } from './source-retry';
 import { failureOf, isComplete, isLate, toUserSummary, type UserFailure, type UserReadings } from './user-summary';
 
 /**
@@ -16,7 +15,11 @@ import { failureOf, isComplete, isLate, toUserSummary, type UserFailure, type Us
 const streamWindow = { first: 10, min: 10, max: 40 };
 
 export interface BatchServiceParts {
-  readonly sources: UserSources;
+  readonly sources: {
+    readonly profile: Ask<UserProfile>;
+    readonly posts: Ask<UserPosts>;
+    readonly analytics: Ask<UserAnalytics>;
+  };
   readonly cache: Cache;
   readonly runtime: Runtime;
   /** By when a question has to be answered with what is there. */
@@ -59,16 +62,20 @@ export class BatchService {
   constructor(private readonly parts: BatchServiceParts) {
     const { sources } = parts;
     const behind = { ...parts, stopping: this.stopping.signal };
-    this.profiles = new CachedSource('profile', (id, call) => sources.fetchProfile(id, call), behind);
-    this.posts = new CachedSource('posts', (id, call) => sources.fetchPosts(id, call), behind);
-    this.analytics = new CachedSource('analytics', (id, call) => sources.fetchAnalytics(id, call), behind);
+    this.profiles = new CachedSource('profile', sources.profile, behind);
+    this.posts = new CachedSource('posts', sources.posts, behind);
+    this.analytics = new CachedSource('analytics', sources.analytics, behind);
   }
 
-  fetchUserProfile(userId: string, options: ReadOptions, kept?: Kept<UserProfile>): Promise<Reading<UserProfile>> {
+  fetchUserProfile(
+    userId: string,
+    options: ReadOptions,
+    kept?: Kept<UserProfile>,
+  ): Promise<SourceReading<UserProfile>> {
     return this.profiles.read(userId, options, kept);
   }
 
-  fetchUserPosts(userId: string, options: ReadOptions, kept?: Kept<UserPosts>): Promise<Reading<UserPosts>> {
+  fetchUserPosts(userId: string, options: ReadOptions, kept?: Kept<UserPosts>): Promise<SourceReading<UserPosts>> {
     return this.posts.read(userId, options, kept);
   }
 
@@ -76,7 +83,7 @@ export class BatchService {
     userId: string,
     options: ReadOptions,
     kept?: Kept<UserAnalytics>,
-  ): Promise<Reading<UserAnalytics>> {
+  ): Promise<SourceReading<UserAnalytics>> {
     return this.analytics.read(userId, options, kept);
   }
 
@@ -86,7 +93,7 @@ export class BatchService {
     const known = knownFrom(kept);
     // Most questions end here: whatever makes waiting possible (a deadline, a signal) is made only for those that have to wait.
     if (known !== null) return toProcessedUser(userId, known);
-    const limit = deadline(patientClock(this.parts.runtime), this.parts.deadlineMs, caller.signal, DEADLINE);
+    const limit = deadline(drainInputFirst(this.parts.runtime), this.parts.deadlineMs, caller.signal, DEADLINE);
     try {
       return await this.readUser(userId, options, { requestId: caller.requestId, signal: limit.signal }, kept);
     } finally {
@@ -100,7 +107,7 @@ export class BatchService {
    */
   async processBatchUsers(request: BatchRequest, caller: BatchCaller): Promise<BatchAnswer> {
     const startedAt = this.parts.runtime.monotonic();
-    const limit = deadline(patientClock(this.parts.runtime), this.parts.deadlineMs, caller.signal, DEADLINE);
+    const limit = deadline(drainInputFirst(this.parts.runtime), this.parts.deadlineMs, caller.signal, DEADLINE);
     try {
       const ids = [...new Set(request.userIds)];
       const bounded = { ...caller, signal: limit.signal };
@@ -208,11 +215,11 @@ function toProcessedUser(userId: string, readings: UserReadings): ProcessedUser 
 function assertSomethingKnown(users: readonly ProcessedUser[]): void {
   const failures = users.map(({ failure }) => failure);
   if (failures.some((failure) => failure === null || failure === 'absent')) return;
-  throw unobtainable(failures.includes('deadline'), 'None of the users could be had');
+  throw upstreamError(failures.includes('deadline'), 'None of the users could be had');
 }
 
 /** The error of an answer that could not be had at all. */
-export function unobtainable(isDeadline: boolean, what: string): AppError {
+export function upstreamError(isDeadline: boolean, what: string): AppError {
   return isDeadline
     ? new AppError('upstream_timeout', `${what} in time; ask again shortly.`)
     : new AppError('upstream_failed', `${what}: the user API is failing.`);

@@ -1,8 +1,8 @@
 import { MapCache } from '../../../test/support/map-cache';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import type { SourceAnswer, SourceCall } from '../../interfaces/user-sources';
 import { deadline } from '../resilience/deadline';
-import { CachedSource, DEADLINE, type Reading } from './cached-source';
+import { CachedSource, DEADLINE, type SourceReading } from './cached-source';
+import type { SourceAnswer, SourceCall } from './source-retry';
 
 const second = 1_000;
 const failed: SourceAnswer<string> = { kind: 'failed', code: 'http_503', attempts: 4 };
@@ -25,11 +25,11 @@ function sourceWith() {
   };
   const parts = { cache, runtime, deadlineMs: 1_400, stopping: stopping.signal };
   const source = new CachedSource('profile', fetch, parts);
-  const start = (maxAgeMs: number | null, signal?: AbortSignal): Promise<Reading<string>> => {
+  const start = (maxAgeMs: number | null, signal?: AbortSignal): Promise<SourceReading<string>> => {
     const limit = deadline(runtime, 1_400, signal, DEADLINE);
     return source.read('u1', { requestId: 'r', maxAgeMs, signal: limit.signal }).finally(limit.clear);
   };
-  const read = (maxAgeMs: number | null = null): Promise<Reading<string>> => runtime.until(start(maxAgeMs));
+  const read = (maxAgeMs: number | null = null): Promise<SourceReading<string>> => runtime.until(start(maxAgeMs));
   return { runtime, cache, source, state, calls, start, read, stopping };
 }
 

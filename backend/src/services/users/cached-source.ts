@@ -4,10 +4,10 @@
  */
 import type { Cache } from '../../interfaces/cache';
 import type { Runtime } from '../../interfaces/runtime';
-import type { SourceAnswer, SourceCall } from '../../interfaces/user-sources';
 import type { SourceReport } from '../../types/user';
 import { deadline } from '../resilience/deadline';
 import { Singleflight } from '../resilience/singleflight';
+import type { Ask, SourceAnswer } from './source-retry';
 
 const SECOND = 1_000;
 const usualMaxAgeMs = 30 * SECOND;
@@ -30,7 +30,7 @@ interface Entry<T> {
   readonly stretch: number;
 }
 
-export interface Reading<T> extends SourceReport {
+export interface SourceReading<T> extends SourceReport {
   /** Null when there is none, or when it could not be had. */
   readonly value: T | null;
   /** Why it could not be had, or is stale: a short code; null otherwise. */
@@ -40,7 +40,7 @@ export interface Reading<T> extends SourceReport {
 /** What the cache holds under an id, and the answer that it makes without asking anybody; null where there is none. */
 export interface Kept<T> {
   readonly entry: Entry<T> | null;
-  readonly fresh: Reading<T> | null;
+  readonly fresh: SourceReading<T> | null;
 }
 
 const NOTHING_KEPT = { entry: null, fresh: null } as const;
@@ -70,7 +70,7 @@ export class CachedSource<T> {
 
   constructor(
     private readonly name: string,
-    private readonly fetch: (id: string, call: SourceCall) => Promise<SourceAnswer<T>>,
+    private readonly fetch: Ask<T>,
     private readonly parts: CachedSourceParts,
   ) {}
 
@@ -95,7 +95,7 @@ export class CachedSource<T> {
    * Never rejects, unless the signal aborts for another reason than DEADLINE: then with that reason.
    * @param kept what `look` has just found; left out, it is looked for
    */
-  async read(id: string, options: ReadOptions, kept?: Kept<T>): Promise<Reading<T>> {
+  async read(id: string, options: ReadOptions, kept?: Kept<T>): Promise<SourceReading<T>> {
     const { entry, fresh } = kept ?? (await this.look(id, options.maxAgeMs));
     if (fresh !== null) return fresh;
     if (entry !== null && entry.value !== null && options.maxAgeMs === null) {
@@ -109,7 +109,7 @@ export class CachedSource<T> {
     return this.readAfresh(id, entry, options);
   }
 
-  private async readAfresh(id: string, entry: Entry<T> | null, options: ReadOptions): Promise<Reading<T>> {
+  private async readAfresh(id: string, entry: Entry<T> | null, options: ReadOptions): Promise<SourceReading<T>> {
     const { signal, requestId } = options;
     const asked = this.ask(id, requestId, signal);
     const progress = this.progress.get(id);
@@ -166,7 +166,7 @@ export class CachedSource<T> {
     return Math.max(0, this.parts.runtime.now() - entry.storedAt);
   }
 
-  private stale(entry: Entry<T>, attempts: number, code: string | null): Reading<T> {
+  private stale(entry: Entry<T>, attempts: number, code: string | null): SourceReading<T> {
     this.counted.stale += 1;
     return { status: 'stale', value: entry.value, attempts, ageMs: this.ageOf(entry), code };
   }

@@ -1,14 +1,17 @@
 import { AppError } from '../../errors';
-import type { EventDirectory } from '../../interfaces/event-directory';
-import type { UserDirectory } from '../../interfaces/user-directory';
 import type { DirectoryEvent, DirectoryUser } from '../../types/user';
-import { deadline } from '../resilience/deadline';
+import { deadline, drainInputFirst } from '../resilience/deadline';
 import type { BatchCaller } from './batch-service';
-import { CachedSource, type CachedSourceParts, DEADLINE, type Reading } from './cached-source';
-import { patientClock } from './patient-clock';
+import { CachedSource, type CachedSourceParts, DEADLINE, type SourceReading } from './cached-source';
+import type { Ask } from './source-retry';
 
 export interface DirectoryServiceParts extends Omit<CachedSourceParts, 'stopping'> {
-  readonly directory: UserDirectory & EventDirectory;
+  readonly directory: {
+    readonly users: Ask<readonly DirectoryUser[]>;
+    readonly user: Ask<DirectoryUser>;
+    readonly events: Ask<readonly DirectoryEvent[]>;
+    readonly event: Ask<DirectoryEvent>;
+  };
 }
 
 /** What the directory says, and how old that is. */
@@ -38,12 +41,12 @@ export class DirectoryService {
     const { directory } = parts;
     const behind = { ...parts, stopping: this.stopping.signal };
     this.lists = {
-      users: new CachedSource('directory-users', (_id, call) => directory.fetchUsers(call), behind),
-      events: new CachedSource('directory-events', (_id, call) => directory.fetchEvents(call), behind),
+      users: new CachedSource('directory-users', listOf(directory.users), behind),
+      events: new CachedSource('directory-events', listOf(directory.events), behind),
     };
     this.entries = {
-      user: new CachedSource('directory-user', (id, call) => directory.fetchUser(id, call), behind),
-      event: new CachedSource('directory-event', (id, call) => directory.fetchEvent(id, call), behind),
+      user: new CachedSource('directory-user', directory.user, behind),
+      event: new CachedSource('directory-event', directory.event, behind),
     };
   }
 
@@ -59,7 +62,9 @@ export class DirectoryService {
     return this.read(this.lists.events, ALL, caller, 'list of events');
   }
 
-  event(eventId: string, caller: BatchCaller): Promise<DirectoryAnswer<DirectoryEvent>> {
+  async event(eventId: string, caller: BatchCaller): Promise<DirectoryAnswer<DirectoryEvent>> {
+    // The ids in a user's list come from the API itself and may be anything.
+    if (!isPathSegment(eventId)) throw unavailable('event', 'unusable_id');
     return this.read(this.entries.event, eventId, caller, 'event');
   }
 
@@ -74,7 +79,7 @@ export class DirectoryService {
     caller: BatchCaller,
     what: string,
   ): Promise<DirectoryAnswer<T>> {
-    const limit = deadline(patientClock(this.parts.runtime), this.parts.deadlineMs, caller.signal, DEADLINE);
+    const limit = deadline(drainInputFirst(this.parts.runtime), this.parts.deadlineMs, caller.signal, DEADLINE);
     try {
       return answerOf(await source.read(id, { ...caller, maxAgeMs: null, signal: limit.signal }), what);
     } finally {
@@ -83,14 +88,26 @@ export class DirectoryService {
   }
 }
 
-function answerOf<T>({ value, ageMs, status, code }: Reading<T>, what: string): DirectoryAnswer<T> {
+function answerOf<T>({ value, ageMs, status, code }: SourceReading<T>, what: string): DirectoryAnswer<T> {
   if (value !== null && ageMs !== null) return { value, ageMs, isStale: status === 'stale' };
   if (ageMs !== null) throw new AppError('not_found', `There is no ${what} with this id.`);
-  throw new AppError(
-    'upstream_unavailable',
-    `The ${what} cannot be had from the external event API (${code ?? 'unknown'}).`,
-    {
-      retryAfterSeconds: 5,
-    },
-  );
+  throw unavailable(what, code ?? 'unknown');
+}
+
+function unavailable(what: string, code: string): AppError {
+  const detail = `The ${what} cannot be had from the external event API (${code}).`;
+  return new AppError('upstream_unavailable', detail, { retryAfterSeconds: 5 });
+}
+
+/** A list may be empty, but not absent: who says so is not the API that was meant. */
+function listOf<T>(ask: Ask<T>): Ask<T> {
+  return async (id, call) => {
+    const answer = await ask(id, call);
+    return answer.kind === 'absent' ? { kind: 'failed', code: 'http_404', attempts: answer.attempts } : answer;
+  };
+}
+
+/** Whether it stands in a path as what it is: dots would lead elsewhere, and half a character has no encoding. */
+function isPathSegment(id: string): boolean {
+  return id !== '' && id !== '.' && id !== '..' && !/\p{Surrogate}/u.test(id);
 }

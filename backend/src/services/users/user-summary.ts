@@ -6,13 +6,13 @@ import type {
   UserSourceName,
   UserSummary,
 } from '../../types/user';
-import { DEADLINE, type Reading } from './cached-source';
+import { DEADLINE, type SourceReading } from './cached-source';
 
 export interface UserReadings {
-  readonly profile: Reading<UserProfile>;
-  readonly posts: Reading<UserPosts>;
+  readonly profile: SourceReading<UserProfile>;
+  readonly posts: SourceReading<UserPosts>;
   /** Null when the caller did not want it. */
-  readonly analytics: Reading<UserAnalytics> | null;
+  readonly analytics: SourceReading<UserAnalytics> | null;
 }
 
 /** Why a user has no profile; null when there is one. */
@@ -59,11 +59,11 @@ export function isLate({ sources }: UserSummary): boolean {
   return Object.values(sources).some(({ status, ageMs }) => status === 'missing' && ageMs === null);
 }
 
-function reportOf({ status, attempts, ageMs }: Reading<unknown>): SourceReport {
+function reportOf({ status, attempts, ageMs }: SourceReading<unknown>): SourceReport {
   return { status, attempts, ageMs };
 }
 
-function errorOf({ ageMs, code, attempts }: Reading<unknown>): string {
+function errorOf({ ageMs, code, attempts }: SourceReading<unknown>): string {
   if (ageMs !== null) return 'There is no user with this id.';
   if (code === DEADLINE) return 'The profile could not be had in time.';
   return `The profile could not be had: ${code ?? 'unknown'} after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}.`;

@@ -2,26 +2,32 @@ import fc from 'fast-check';
 
 import { seededRandom } from '../../../test/support/seeded-random';
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
-import type { Sent, SourceQuestion } from '../../interfaces/source-policy';
-import { deadline } from '../resilience/deadline';
+import type { SourceResponse } from '../../interfaces/user-sources';
+import { type Deadline, deadline } from '../resilience/deadline';
 import { RetryBudget } from '../resilience/retry-budget';
-import { ParallelRetryPolicy } from './parallel-retry-policy';
+import { type SourceAnswer, SourceRetry } from './source-retry';
 
-const found: Sent<string> = { kind: 'found', value: 'yes' };
-const notFound: Sent<string> = { kind: 'not_found' };
+const found: SourceResponse<string> = { kind: 'found', value: 'yes' };
+const notFound: SourceResponse<string> = { kind: 'not_found' };
 const unavailable = { kind: 'failed', code: 'http_503', isRetryable: true, retryAfter: null } as const;
 const hang = 'hang' as const;
 
 interface Scripted {
-  readonly sent: Sent<string> | typeof hang;
+  readonly sent: SourceResponse<string> | typeof hang;
   readonly afterMs: number;
 }
 
 const after = (afterMs: number, sent: Scripted['sent']): Scripted => ({ sent, afterMs });
 
-function policyWith(script: readonly Scripted[], deadlineMs = 1_400) {
+const callUntil = ({ signal, remainingMs }: Pick<Deadline, 'signal' | 'remainingMs'>) => ({
+  signal,
+  remainingMs,
+  onAttempt: () => undefined,
+});
+
+function retryWith(script: readonly Scripted[], deadlineMs = 1_400) {
   const runtime = new SimulatedRuntime({ seed: 1 });
-  const policy = new ParallelRetryPolicy(runtime, {
+  const retry = new SourceRetry(runtime, {
     poolSize: 50,
     ratePerSecond: 1_000,
     circuitCooldownMs: 5_000,
@@ -31,8 +37,7 @@ function policyWith(script: readonly Scripted[], deadlineMs = 1_400) {
   const limit = deadline(runtime, deadlineMs, gone.signal);
   const sentAt: number[] = [];
   const reasons: unknown[] = [];
-  const question = policy.ask({ signal: limit.signal, remainingMs: () => limit.remainingMs() });
-  const send = async (signal: AbortSignal): Promise<Sent<string>> => {
+  const send = async (signal: AbortSignal): Promise<SourceResponse<string>> => {
     const step = script[sentAt.length] ?? after(0, unavailable);
     sentAt.push(runtime.monotonic());
     await runtime.sleep(step.sent === hang ? 3_600_000 : step.afterMs, signal);
@@ -40,114 +45,94 @@ function policyWith(script: readonly Scripted[], deadlineMs = 1_400) {
     reasons.push(signal.reason);
     return { kind: 'failed', code: 'aborted', isRetryable: true, retryAfter: null };
   };
-  const ask = (): Promise<Sent<string>> => drive(runtime, question, send, limit.signal);
-  return { runtime, policy, question, ask, send, sentAt, reasons, gone, limit };
+  const ask = (): Promise<SourceAnswer<string>> => retry.ask(send, callUntil(limit));
+  return { runtime, retry, ask, send, sentAt, reasons, gone, limit };
 }
 
-/** What axios-retry does with a question. */
-async function drive<T>(
-  runtime: SimulatedRuntime,
-  question: SourceQuestion,
-  send: (signal: AbortSignal) => Promise<Sent<T>>,
-  signal: AbortSignal,
-): Promise<Sent<T>> {
-  for (;;) {
-    const sent = await question.attempt(send);
-    const delayMs = question.planRetry(sent);
-    if (delayMs === null) return sent;
-    await runtime.sleep(delayMs, signal);
-  }
-}
-
-describe('ParallelRetryPolicy', () => {
+describe('SourceRetry', () => {
   it('sends once where that succeeds', async () => {
-    const { runtime, ask, sentAt, question } = policyWith([after(100, found)]);
-    await expect(runtime.until(ask())).resolves.toEqual(found);
-    expect([sentAt, question.attempts]).toEqual([[0], 1]);
+    const { runtime, ask, sentAt } = retryWith([after(100, found)]);
+    await expect(runtime.until(ask())).resolves.toEqual({ ...found, attempts: 1 });
+    expect(sentAt).toEqual([0]);
   });
 
   it('sends two copies the second time; the first success wins and the other is aborted', async () => {
-    const { runtime, ask, sentAt, reasons, question } = policyWith([
+    const { runtime, ask, sentAt, reasons } = retryWith([
       after(100, unavailable),
       after(500, found),
       after(200, found),
     ]);
-    await expect(runtime.until(ask())).resolves.toEqual(found);
+    await expect(runtime.until(ask())).resolves.toEqual({ ...found, attempts: 2 });
     expect(sentAt).toHaveLength(3);
     expect(sentAt[1]).toBe(sentAt[2]);
     expect((sentAt[1] ?? 0) - 100).toBeLessThanOrEqual(25);
     expect(runtime.monotonic()).toBe((sentAt[1] ?? 0) + 200);
     await runtime.advance(0);
     expect(reasons).toEqual(['superseded']);
-    expect(question.attempts).toBe(2);
   });
 
   it('waits for the second copy when the first one fails', async () => {
-    const { runtime, ask, sentAt } = policyWith([after(0, unavailable), after(10, unavailable), after(90, found)]);
-    await expect(runtime.until(ask())).resolves.toEqual(found);
+    const { runtime, ask, sentAt } = retryWith([after(0, unavailable), after(10, unavailable), after(90, found)]);
+    await expect(runtime.until(ask())).resolves.toMatchObject(found);
     expect(sentAt).toHaveLength(3);
   });
 
   it('makes four attempts at most', async () => {
-    const { runtime, ask, sentAt, question } = policyWith([]);
-    await expect(runtime.until(ask())).resolves.toEqual(unavailable);
-    expect([question.attempts, sentAt.length]).toEqual([4, 7]);
+    const { runtime, ask, sentAt } = retryWith([]);
+    await expect(runtime.until(ask())).resolves.toEqual({ kind: 'failed', code: 'http_503', attempts: 4 });
+    expect(sentAt).toHaveLength(7);
   });
 
   it('believes a 404 at the second sighting, not at the first', async () => {
-    const once = policyWith([after(0, notFound), after(5, notFound), after(9, found)]);
-    await expect(once.runtime.until(once.ask())).resolves.toEqual(found);
-    const twice = policyWith([after(0, notFound), after(5, notFound), after(9, unavailable)]);
-    await twice.runtime.until(twice.ask());
-    expect([twice.question.isKnownAbsent(), twice.question.attempts]).toEqual([true, 2]);
-    const lone = policyWith([after(0, notFound), after(5, unavailable), after(9, unavailable), after(1, found)]);
-    await expect(lone.runtime.until(lone.ask())).resolves.toEqual(found);
-    expect(lone.question.isKnownAbsent()).toBe(false);
+    const once = retryWith([after(0, notFound), after(5, notFound), after(9, found)]);
+    await expect(once.runtime.until(once.ask())).resolves.toMatchObject(found);
+    const twice = retryWith([after(0, notFound), after(5, notFound), after(9, unavailable)]);
+    await expect(twice.runtime.until(twice.ask())).resolves.toEqual({ kind: 'absent', attempts: 2 });
+    const lone = retryWith([after(0, notFound), after(5, unavailable), after(9, unavailable), after(1, found)]);
+    await expect(lone.runtime.until(lone.ask())).resolves.toMatchObject(found);
   });
 
   it('does not repeat what would fail again', async () => {
-    const refused: Sent<string> = { kind: 'failed', code: 'http_400', isRetryable: false, retryAfter: null };
-    const { runtime, ask, sentAt, policy } = policyWith([after(0, refused)]);
-    await expect(runtime.until(ask())).resolves.toEqual(refused);
+    const refused: SourceResponse<string> = { kind: 'failed', code: 'http_400', isRetryable: false, retryAfter: null };
+    const { runtime, ask, sentAt, retry } = retryWith([after(0, refused)]);
+    await expect(runtime.until(ask())).resolves.toEqual({ kind: 'failed', code: 'http_400', attempts: 1 });
     expect(sentAt).toHaveLength(1);
-    expect(policy.circuit.snapshot().failures).toBe(0);
+    expect(retry.circuit.snapshot().failures).toBe(0);
   });
 
   it('gives up an attempt after 700 ms, and tries again', async () => {
-    const { runtime, ask, sentAt, reasons } = policyWith([after(0, hang), after(10, found)]);
-    await expect(runtime.until(ask())).resolves.toEqual(found);
+    const { runtime, ask, sentAt, reasons } = retryWith([after(0, hang), after(10, found)]);
+    await expect(runtime.until(ask())).resolves.toMatchObject(found);
     expect(reasons[0]).toBe('attempt_timeout');
     expect(sentAt[1]).toBeGreaterThanOrEqual(700);
     expect(sentAt[1]).toBeLessThanOrEqual(725);
   });
 
   it('gives twice the time after a timeout, for the user whose answer takes its time', async () => {
-    const { runtime, policy, limit } = policyWith([], 10_000);
-    const question = () => policy.ask({ signal: limit.signal, remainingMs: () => limit.remainingMs() });
+    const { runtime, retry, limit } = retryWith([], 10_000);
     const answerAfter =
       (ms: number) =>
-      async (signal: AbortSignal): Promise<Sent<string>> => {
+      async (signal: AbortSignal): Promise<SourceResponse<string>> => {
         await runtime.sleep(ms, signal);
         return signal.aborted ? unavailable : found;
       };
     // From now on 500 ms are enough for most.
     for (let asked = 0; asked < 60; asked += 1) {
-      await runtime.until(drive(runtime, question(), answerAfter(5), limit.signal));
+      await runtime.until(retry.ask(answerAfter(5), callUntil(limit)));
     }
-    const slow = question();
-    await expect(runtime.until(drive(runtime, slow, answerAfter(600), limit.signal))).resolves.toEqual(found);
-    expect(slow.attempts).toBe(2);
+    const slow = retry.ask(answerAfter(600), callUntil(limit));
+    await expect(runtime.until(slow)).resolves.toEqual({ ...found, attempts: 2 });
   });
 
   it('never repeats what was cancelled, and does not hold it against the source', async () => {
-    const { runtime, ask, sentAt, gone, policy } = policyWith([after(0, hang)]);
+    const { runtime, ask, sentAt, gone, retry } = retryWith([after(0, hang)]);
     runtime.after(100, () => gone.abort('client_gone'));
-    await expect(runtime.until(ask())).resolves.toMatchObject({ code: 'cancelled', isRetryable: false });
-    expect([sentAt, policy.circuit.snapshot().failures]).toEqual([[0], 0]);
+    await expect(runtime.until(ask())).resolves.toEqual({ kind: 'failed', code: 'cancelled', attempts: 1 });
+    expect([sentAt, retry.circuit.snapshot().failures]).toEqual([[0], 0]);
   });
 
   it('ends at once when the deadline comes during a later attempt', async () => {
-    const { runtime, ask } = policyWith([after(0, unavailable), after(0, hang), after(0, hang)], 300);
+    const { runtime, ask } = retryWith([after(0, unavailable), after(0, hang), after(0, hang)], 300);
     await expect(runtime.until(ask())).resolves.toMatchObject({ code: 'cancelled' });
     expect(runtime.monotonic()).toBe(300);
   });
@@ -158,7 +143,7 @@ describe('ParallelRetryPolicy', () => {
     ['86400', 0, 1],
     ['soon', 0, 3],
   ])('obeys Retry-After: %s only where it fits the deadline', async (retryAfter, leastMs, sendings) => {
-    const { runtime, ask, sentAt } = policyWith([
+    const { runtime, ask, sentAt } = retryWith([
       after(0, { ...unavailable, retryAfter }),
       after(0, found),
       after(50, found),
@@ -170,33 +155,31 @@ describe('ParallelRetryPolicy', () => {
   });
 
   it('tries what cannot be answered to the end, and does not open the circuit for all others', async () => {
-    const { runtime, policy, limit } = policyWith([]);
-    const ask = (sent: Sent<string>) => {
-      const question = policy.ask({ signal: limit.signal, remainingMs: () => 1_400 });
-      return runtime.until(drive(runtime, question, async () => sent, limit.signal));
-    };
+    const { runtime, retry, limit } = retryWith([]);
+    const ask = (sent: SourceResponse<string>) =>
+      runtime.until(retry.ask(async () => sent, callUntil({ signal: limit.signal, remainingMs: () => 1_400 })));
     for (let round = 0; round < 10; round += 1) {
-      await expect(ask(unavailable)).resolves.toEqual(unavailable);
+      await expect(ask(unavailable)).resolves.toMatchObject({ code: 'http_503' });
       // Fewer than the sendings that failed, and still enough.
-      for (let other = 0; other < 3; other += 1) await expect(ask(found)).resolves.toEqual(found);
+      for (let other = 0; other < 3; other += 1) await expect(ask(found)).resolves.toMatchObject(found);
     }
-    expect(policy.circuit.state).toBe('CLOSED');
+    expect(retry.circuit.state).toBe('CLOSED');
   });
 
   it('opens the circuit when the source is down, then asks nothing, and closes it after two probes', async () => {
-    const { runtime, policy, limit } = policyWith([]);
+    const { runtime, retry } = retryWith([]);
     let isDown = true;
     let calls = 0;
-    const send = async (): Promise<Sent<string>> => {
+    const send = async (): Promise<SourceResponse<string>> => {
       calls += 1;
       return isDown ? unavailable : found;
     };
-    const ask = (): Promise<Sent<string>> => {
-      const question = policy.ask({ signal: new AbortController().signal, remainingMs: () => 1_400 });
-      return runtime.until(drive(runtime, question, send, limit.signal));
+    const ask = (): Promise<SourceAnswer<string>> => {
+      const { signal } = new AbortController();
+      return runtime.until(retry.ask(send, callUntil({ signal, remainingMs: () => 1_400 })));
     };
     let questions = 0;
-    for (; policy.circuit.state === 'CLOSED'; questions += 1) await ask();
+    for (; retry.circuit.state === 'CLOSED'; questions += 1) await ask();
     const callsToOpen = calls;
     // Two of each of the first failures count, and the first question alone may be tried to the end: it could be its own fault.
     expect(questions).toBeGreaterThanOrEqual(10);
@@ -207,7 +190,7 @@ describe('ParallelRetryPolicy', () => {
     await runtime.advance(1_000);
     await ask();
     await ask();
-    expect([policy.circuit.state, calls]).toEqual(['CLOSED', callsToOpen + 2]);
+    expect([retry.circuit.state, calls]).toEqual(['CLOSED', callsToOpen + 2]);
   });
 
   it('is never more in flight than the pool holds, and never overspends the budget', async () => {
@@ -246,7 +229,7 @@ describe('ParallelRetryPolicy', () => {
 async function overload(seed: number, poolSize: number) {
   const runtime = new SimulatedRuntime({ seed });
   const dice = seededRandom(seed);
-  const policy = new ParallelRetryPolicy(runtime, {
+  const retry = new SourceRetry(runtime, {
     poolSize,
     ratePerSecond: 1_000,
     circuitCooldownMs: 100,
@@ -269,9 +252,8 @@ async function overload(seed: number, poolSize: number) {
   const one = async (): Promise<void> => {
     await runtime.sleep(dice.next() * 12_000);
     const limit = deadline(runtime, 1_400);
-    const question = policy.ask({ signal: limit.signal, remainingMs: () => limit.remainingMs() });
     let sendings = 0;
-    const send = async (signal: AbortSignal): Promise<Sent<string>> => {
+    const send = async (signal: AbortSignal): Promise<SourceResponse<string>> => {
       (sendings === 0 ? first : again).push(runtime.monotonic());
       sendings += 1;
       inFlight += 1;
@@ -280,7 +262,7 @@ async function overload(seed: number, poolSize: number) {
       inFlight -= 1;
       return dice.next() < 0.4 ? unavailable : found;
     };
-    await drive(runtime, question, send, limit.signal);
+    await retry.ask(send, callUntil(limit));
     limit.clear();
   };
   await runtime.until(Promise.all(Array.from({ length: 1_500 }, one)));

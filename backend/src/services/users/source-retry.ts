@@ -5,18 +5,17 @@
  */
 import { AppError } from '../../errors';
 import type { Runtime } from '../../interfaces/runtime';
-import type { Sent, SourcePolicy, SourceQuestion } from '../../interfaces/source-policy';
+import type { SourceRequest, SourceResponse } from '../../interfaces/user-sources';
 import { fullJitter, retryAfterMs } from '../resilience/backoff';
 import { Circuit, type CircuitTicket } from '../resilience/circuit';
-import { deadline } from '../resilience/deadline';
+import { deadline, drainInputFirst } from '../resilience/deadline';
 import { Gcra } from '../resilience/gcra';
 import { onAbort } from '../resilience/on-abort';
 import { Pool } from '../resilience/pool';
 import { RetryBudget } from '../resilience/retry-budget';
 import { AttemptTimeout } from './attempt-timeout';
-import { patientClock } from './patient-clock';
 
-export interface ParallelRetryOptions {
+export interface SourceRetryOptions {
   /** So many calls are in flight at once. */
   readonly poolSize: number;
   /** So many are begun in a second. */
@@ -51,17 +50,17 @@ const failuresToDoubt = 10;
 const firstCooldownMaxMs = 1_000;
 const cooldownMaxMs = 15_000;
 
-const cancelled: Sent<never> = { kind: 'failed', code: 'cancelled', isRetryable: false, retryAfter: null };
+const cancelled: SourceResponse<never> = { kind: 'failed', code: 'cancelled', isRetryable: false, retryAfter: null };
 
-function failed(code: string, isRetryable: boolean): Sent<never> {
+function failed(code: string, isRetryable: boolean): SourceResponse<never> {
   return { kind: 'failed', code, isRetryable, retryAfter: null };
 }
 
-function isSuccess(sent: Sent<unknown>): boolean {
+function isSuccess(sent: SourceResponse<unknown>): boolean {
   return sent.kind === 'found' || sent.kind === 'absent';
 }
 
-type Send<T> = (signal: AbortSignal) => Promise<Sent<T>>;
+type Send<T> = (signal: AbortSignal) => Promise<SourceResponse<T>>;
 
 /** What the sendings of one question have seen so far. */
 interface Seen {
@@ -70,9 +69,35 @@ interface Seen {
   failures: number;
   timeouts: number;
 }
-type Limits = Parameters<SourcePolicy['ask']>[0];
 
-export class ParallelRetryPolicy implements SourcePolicy {
+/** Who asks, and until when. */
+export interface SourceCall {
+  /** Ends the call, with everything it has in flight. */
+  readonly signal: AbortSignal;
+  /** How much time is left; what cannot end in it is not begun. */
+  readonly remainingMs: () => number;
+  /** Sent on as `X-Request-Id`. */
+  readonly requestId: string;
+  /** Told at the beginning of each attempt how many there are now. */
+  readonly onAttempt: (attempts: number) => void;
+}
+
+/** What came of asking a source, all its attempts included. `attempts` counts the tries that were made. */
+export type SourceAnswer<T> =
+  | { readonly kind: 'found'; readonly value: T; readonly attempts: number }
+  /** The source says that there is none, and is believed. */
+  | { readonly kind: 'absent'; readonly attempts: number }
+  /** `code` is short and for machines: that of the last response, or `circuit_open`, `cancelled`, … */
+  | { readonly kind: 'failed'; readonly code: string; readonly attempts: number };
+
+/** Asks for one thing, with as many attempts as it takes and may take. Never rejects. */
+export type Ask<T> = (id: string, call: SourceCall) => Promise<SourceAnswer<T>>;
+
+/**
+ * How one source is asked: a failed request is sent again soon, then twice at the same time, as long as a budget, the source's circuit
+ * and the time allow. One circuit, pool and budget for all requests to the source.
+ */
+export class SourceRetry {
   readonly circuit: Circuit;
   private readonly pool: Pool;
   private readonly limiter: Gcra;
@@ -83,7 +108,7 @@ export class ParallelRetryPolicy implements SourcePolicy {
 
   constructor(
     private readonly runtime: Runtime,
-    { poolSize, ratePerSecond, circuitCooldownMs, timeoutMaxMs }: ParallelRetryOptions,
+    { poolSize, ratePerSecond, circuitCooldownMs, timeoutMaxMs }: SourceRetryOptions,
   ) {
     this.pool = new Pool({ size: poolSize, maxWaiting });
     this.limiter = new Gcra(runtime, { ratePerSecond, maxWaiting });
@@ -96,29 +121,30 @@ export class ParallelRetryPolicy implements SourcePolicy {
     });
   }
 
-  ask(limits: Limits): SourceQuestion {
+  /** The whole call that is made of such requests. */
+  asking<T>(send: (id: string, request: SourceRequest) => Promise<SourceResponse<T>>): Ask<T> {
+    return (id, call) => this.ask((signal) => send(id, { signal, requestId: call.requestId }), call);
+  }
+
+  async ask<T>(send: Send<T>, call: Omit<SourceCall, 'requestId'>): Promise<SourceAnswer<T>> {
+    const { signal, remainingMs, onAttempt } = call;
     const seen: Seen = { attempts: 0, notFound: 0, failures: 0, timeouts: 0 };
-    return {
-      get attempts() {
-        return seen.attempts;
-      },
-      maxRetries,
-      attempt: (send) => {
-        seen.attempts += 1;
-        return seen.attempts === 1
-          ? this.sendFirst(send, limits.signal, seen)
-          : this.sendAgain(send, limits.signal, seen);
-      },
-      planRetry: (last) => {
-        if (limits.signal.aborted || seen.attempts > maxRetries || seen.notFound >= 2) return null;
-        return this.delayBefore(last, seen.attempts, limits.remainingMs());
-      },
-      isKnownAbsent: () => seen.notFound >= 2,
-    };
+    for (;;) {
+      seen.attempts += 1;
+      onAttempt(seen.attempts);
+      const last = await (seen.attempts === 1
+        ? this.sendFirst(send, signal, seen)
+        : this.sendAgain(send, signal, seen));
+      const isLast = signal.aborted || seen.attempts > maxRetries || seen.notFound >= 2;
+      const delayMs = isLast ? null : this.delayBefore(last, seen.attempts, remainingMs());
+      if (delayMs === null) return conclude(last, seen);
+      await this.runtime.sleep(delayMs, signal);
+      if (signal.aborted) return conclude(last, seen);
+    }
   }
 
   /** Spends from the budget only when everything else speaks for another attempt. */
-  private delayBefore(last: Sent<unknown>, attempt: number, remainingMs: number): number | null {
+  private delayBefore(last: SourceResponse<unknown>, attempt: number, remainingMs: number): number | null {
     if (isSuccess(last) || (last.kind === 'failed' && !last.isRetryable)) return null;
     const askedMs = last.kind === 'failed' ? retryAfterMs(last.retryAfter, this.runtime.now(), retryAfterCapMs) : null;
     const delayMs = Math.max(
@@ -130,19 +156,19 @@ export class ParallelRetryPolicy implements SourcePolicy {
     return this.budget.trySpend() ? delayMs : null;
   }
 
-  private sendFirst<T>(send: Send<T>, signal: AbortSignal, seen: Seen): Promise<Sent<T>> {
+  private sendFirst<T>(send: Send<T>, signal: AbortSignal, seen: Seen): Promise<SourceResponse<T>> {
     return this.sendInTurn(send, signal, seen, () => this.budget.recordCall());
   }
 
-  private async sendAgain<T>(send: Send<T>, signal: AbortSignal, seen: Seen): Promise<Sent<T>> {
+  private async sendAgain<T>(send: Send<T>, signal: AbortSignal, seen: Seen): Promise<SourceResponse<T>> {
     const hasRoom = this.pool.idle >= 2 && this.circuit.permits() >= 2;
     const copies = hasRoom && this.budget.trySpend() ? 2 : 1;
     const race = new AbortController();
     const leave = onAbort(signal, () => race.abort(signal.reason));
     if (signal.aborted) race.abort(signal.reason);
-    return new Promise<Sent<T>>((resolve, reject) => {
+    return new Promise<SourceResponse<T>>((resolve, reject) => {
       let open = copies;
-      const end = (sent: Sent<T>): void => {
+      const end = (sent: SourceResponse<T>): void => {
         open -= 1;
         if (!isSuccess(sent) && open > 0) return;
         resolve(sent);
@@ -153,7 +179,12 @@ export class ParallelRetryPolicy implements SourcePolicy {
     });
   }
 
-  private async sendInTurn<T>(send: Send<T>, signal: AbortSignal, seen: Seen, onSend?: () => void): Promise<Sent<T>> {
+  private async sendInTurn<T>(
+    send: Send<T>,
+    signal: AbortSignal,
+    seen: Seen,
+    onSend?: () => void,
+  ): Promise<SourceResponse<T>> {
     try {
       if (this.limiter.tryTake() > 0) await this.limiter.take(signal);
       return await this.pool.run(() => this.sendInPlace(send, signal, seen, onSend), signal);
@@ -164,12 +195,17 @@ export class ParallelRetryPolicy implements SourcePolicy {
     }
   }
 
-  private async sendInPlace<T>(send: Send<T>, signal: AbortSignal, seen: Seen, onSend?: () => void): Promise<Sent<T>> {
+  private async sendInPlace<T>(
+    send: Send<T>,
+    signal: AbortSignal,
+    seen: Seen,
+    onSend?: () => void,
+  ): Promise<SourceResponse<T>> {
     const ticket = this.circuit.acquire();
     if (ticket === null) return failed('circuit_open', false);
     onSend?.();
     const limit = deadline(
-      patientClock(this.runtime),
+      drainInputFirst(this.runtime),
       this.timeout.currentMs(seen.timeouts),
       signal,
       'attempt_timeout',
@@ -207,4 +243,11 @@ export class ParallelRetryPolicy implements SourcePolicy {
     this.failuresInARow += 1;
     if (seen.failures <= failuresPerQuestion || this.circuit.state !== 'CLOSED') ticket.failed();
   }
+}
+
+/** A 404 is believed at the second sighting. */
+function conclude<T>(last: SourceResponse<T>, { attempts, notFound }: Seen): SourceAnswer<T> {
+  if (last.kind === 'found') return { kind: 'found', value: last.value, attempts };
+  if (last.kind === 'absent' || notFound >= 2) return { kind: 'absent', attempts };
+  return { kind: 'failed', code: last.kind === 'not_found' ? 'http_404_unconfirmed' : last.code, attempts };
 }
