@@ -274,6 +274,6 @@ export function nextStep(
 }
 
 /** Until when the destination takes the event. An operator who replays has been told of its age and has decided. */
-export function tooOldAfter({ eventTimeSeconds, isReplay }: ClaimedDelivery, maxAgeMs: number | null): number {
+function tooOldAfter({ eventTimeSeconds, isReplay }: ClaimedDelivery, maxAgeMs: number | null): number {
   return maxAgeMs === null || isReplay ? Infinity : eventTimeSeconds * 1000 + maxAgeMs;
 }
