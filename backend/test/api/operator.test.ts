@@ -124,7 +124,8 @@ describe('dead letters', () => {
 
   test('a pending one is put aside too: it is never sent, and its event is discarded', async () => {
     const later = new Date(Date.now() + DAY_MS).toISOString();
-    const scheduled = await gateway.post('/events', purchase({ deliver_at: later, user_id: 'discarder' }));
+    const event = purchase({ deliver_at: later, user_id: 'discarder' });
+    const scheduled = await gateway.post('/events', event);
     const id = String(scheduled.body.event_id);
     const answer = await post(`/events/${id}/discard`, { reason: 'it is poisoned' });
     expect(answer).toMatchObject({ status: 200, body: { discarded: 1, status: 'discarded' } });
@@ -134,7 +135,7 @@ describe('dead letters', () => {
     });
     expect((await get('/events?status=discarded&user_id=discarder')).body.data).toMatchObject([{ event_id: id }]);
     expect((await get('/deliveries?dead_reason=discarded')).body.data).toMatchObject([{ event_id: id }]);
-    const repeat = await gateway.post('/events', purchase({ deliver_at: later, user_id: 'discarder', event_id: id }));
+    const repeat = await gateway.post('/events', { ...event, event_id: id });
     expect(repeat).toMatchObject({ status: 202, body: { duplicate: true, status: 'discarded' } });
     expect((await post(`/events/${id}/discard`)).status).toBe(409);
   });
