@@ -2,8 +2,7 @@
 import type { Config } from '../config';
 import { UserController } from '../controllers/user-controller';
 import { MemoryCache } from '../external-services/cache/memory-cache';
-import { createEventApi, createUserApi } from '../external-services/sources/http-sources';
-import { SourceClient } from '../external-services/sources/source-client';
+import { createEventApi, createUserApi, SourceClient } from '../external-services/sources/source-client';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import type { UpstreamCounts } from '../interfaces/upstream-counts';
