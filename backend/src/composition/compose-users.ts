@@ -1,8 +1,7 @@
 /** The making of all that answers questions about users: one circuit, pool and retry budget per source, one cache for all. */
 import type { Config } from '../config';
 import { MemoryCache } from '../external-services/cache/memory-cache';
-import { createEventApi, createUserApi } from '../external-services/sources/http-sources';
-import { SourceClient } from '../external-services/sources/source-client';
+import { createEventApi, createUserApi, SourceClient } from '../external-services/sources/source-client';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import type { UpstreamCounts } from '../interfaces/upstream-counts';

@@ -4,8 +4,7 @@ import path from 'node:path';
 
 import type { DestinationDefinition } from '../../src/external-services/destinations/destination-definition';
 import { DestinationSet } from '../../src/external-services/destinations/destination-set';
-import { createEventApi, createUserApi } from '../../src/external-services/sources/http-sources';
-import { SourceClient } from '../../src/external-services/sources/source-client';
+import { createEventApi, createUserApi, SourceClient } from '../../src/external-services/sources/source-client';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { readAnswer } from '../../src/services/delivery/read-answer';
 import { type Spelling, spellings, unreadableBodies, unreadableHeads } from '../support/answer-spellings';
