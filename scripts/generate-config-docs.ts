@@ -98,8 +98,8 @@ clients:
 
 - \`id\`: 1 to 64 of \`A-Z a-z 0-9 . _ -\`, each once.
 - \`secretSha256\`: the SHA-256 of the secret in hex. List two while the secret is being rotated: first add the new one, then give it to
-  the client, then take the old one away. Since a plain SHA-256 protects only a secret that cannot be guessed, let a machine make it
-  (\`openssl rand -base64 32\`).
+  the client, then take the old one away. Since a plain SHA-256 protects only a secret that cannot be guessed, let a machine make it:
+  \`openssl rand -hex 32\`. Its letters and digits mean the same in a header, a form, a URL and a shell, encoded or not.
 - \`public: true\` in place of \`secretSha256\`: the id alone gets a token. Refused in production, as is the operator's secret of the
   shipped file; so production needs a file of its own.
 - \`scopes\`: of \`events:write\`, \`events:read\` (the client's own events), \`events:read:all\`, \`users:read\`, \`ops:read\`, \`ops:write\`.
@@ -121,6 +121,7 @@ events:
 - \`name\`: 1 to 64 of \`A-Z a-z 0-9 . _ -\`, beginning with a letter; no two may differ in case alone.
 - \`points\`: a whole number from 0 to 1000000, 0 when left out.
 - \`requires\`: of \`value\`, \`currency\`, \`campaign_id\`, \`click_id\`; none when left out.
+- \`negative: true\`: its \`value\` may be negative, from -1000000000, as that of a refund. Left out, it is 0 or more.
 
 ### Rotating \`JWT_SECRET\`
 

@@ -38,6 +38,11 @@ export interface FieldError {
   readonly detail: string;
 }
 
+/** The JSON Pointer of a path of keys and indexes. */
+export function pointerTo(path: readonly (string | number)[]): string {
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
 interface AppErrorExtras {
   readonly errors?: readonly FieldError[];
   readonly retryAfterSeconds?: number;

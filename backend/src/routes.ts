@@ -13,7 +13,7 @@ import type { OperationController } from './controllers/operation-controller';
 import type { PointsController } from './controllers/points-controller';
 import type { UserController } from './controllers/user-controller';
 import type { StreamController } from './controllers/stream-controller';
-import { mediaTypeOf, readForm, readJson, readOptionalJson } from './middleware/read-body';
+import { mediaTypeOf, readForm, readJson, readJsonList, readOptionalJson } from './middleware/read-body';
 import type { Route } from './route';
 import { type FamilyControllers, familyRoutes } from './routes-families';
 
@@ -73,7 +73,7 @@ export function routes(controllers: Controllers): Route[] {
       method: 'post',
       path: '/events/batch',
       scope: 'events:write',
-      body: exceptNdjson(readJson(BATCH_BYTES)),
+      body: exceptNdjson(readJsonList(BATCH_BYTES, 'events')),
       handler: (request, response) => (isNdjson(request) ? ndjson.post : events.postBatch)(request, response),
     },
     { method: 'get', path: '/events/circuit-status', scope: 'events:read', handler: operation.getCircuitStatus },

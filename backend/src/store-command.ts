@@ -10,6 +10,7 @@ import { openSqliteStoreArchive } from './external-services/sqlite/sqlite-store-
 import { systemRuntime } from './external-services/system-runtime';
 import type { StoreArchive } from './interfaces/store-archive';
 import { createLogger } from './logger';
+import { writeJson } from './types/exact-json';
 
 /** `npm run store -- …`: the store as a whole, beside a gateway that may go on running. Exit codes: 0 fine, 1 faults or failure, 2 wrong arguments. */
 
@@ -133,7 +134,7 @@ async function exportEvents(archive: StoreArchive, { file, force }: Command): Pr
   let events = 0;
   try {
     for await (const view of archive.export()) {
-      await out.write(JSON.stringify(eventJson(view)));
+      await out.write(writeJson(eventJson(view)));
       events += 1;
       progress(() => `${String(events)} events exported`);
     }

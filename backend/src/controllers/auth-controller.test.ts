@@ -137,8 +137,13 @@ describe('POST', () => {
 
     it('gives a token for HTTP Basic with form-encoded parts', async () => {
       await postToken({}).auth('operator', encoded(SECRET)).expect(200);
-      const answer = await postToken({}).auth('operator', SECRET).expect(401);
+      const answer = await postToken({}).auth('operator', 'wrong').expect(401);
       expect(answer.body.error).toBe('invalid_client');
+    });
+
+    it('gives a token for HTTP Basic with the parts as they are, as most clients send them', async () => {
+      expect(SECRET).toMatch(/[+%&=:/]/);
+      await postToken({}).auth('operator', SECRET).expect(200);
     });
 
     it('gives as many scopes as were asked for', async () => {

@@ -3,6 +3,7 @@ import { AppError, type ErrorCode } from '../errors';
 import type { AuthService } from '../services/auth/auth-service';
 import { TokenRequestError, readTokenRequest } from '../services/auth/token-request';
 import type { IssuedToken } from '../services/auth/token-service';
+import { send } from './json';
 
 interface Credentials {
   readonly clientId: string;
@@ -22,7 +23,11 @@ export class AuthController {
   readonly post = (request: Request, response: Response): void => {
     forbidStoring(response);
     const { clientId, clientSecret } = this.parts.readAuthInput(request.body);
-    const grant = this.parts.auth.grant({ clientId, clientSecret, address: request.ip ?? '' });
+    const grant = this.parts.auth.grant({
+      clientId,
+      secrets: clientSecret === undefined ? [] : [clientSecret],
+      address: request.ip ?? '',
+    });
     if (grant.kind === 'granted') return sendToken(response, grant.issued);
     if (grant.kind === 'limited') throw tooManyFailures(grant.retryAfterSeconds);
     throw new AppError('invalid_client', 'There is no such client, or the secret is wrong.', {
@@ -80,13 +85,12 @@ function forbidStoring(response: Response): void {
 }
 
 function sendToken(response: Response, { token, lifetimeSeconds, scopes }: IssuedToken): void {
-  response
-    .status(200)
-    .json({ access_token: token, token_type: 'Bearer', expires_in: lifetimeSeconds, scope: scopes.join(' ') });
+  const scope = scopes.join(' ');
+  send(response, 200, { access_token: token, token_type: 'Bearer', expires_in: lifetimeSeconds, scope });
 }
 
 /** The form that clients of this protocol understand (RFC 6749, section 5.2). */
 function sendTokenError(response: Response, { code, detail }: TokenRequestError): void {
   if (code === 'invalid_client') response.setHeader('WWW-Authenticate', 'Basic realm="sluice", charset="UTF-8"');
-  response.status(code === 'invalid_client' ? 401 : 400).json({ error: code, error_description: detail });
+  send(response, code === 'invalid_client' ? 401 : 400, { error: code, error_description: detail });
 }

@@ -8,10 +8,9 @@ import type {
   ReplayReport,
 } from '../services/delivery/dead-letter-service';
 import { readTimeBound } from '../services/events/time-bound';
-import type { Caller } from '../types/auth';
 import type { DeadReason, DeliveryFilterInput, EventView } from '../types/delivery';
 import { listedDeliveryJson } from './event-json';
-import { sendPage } from './send-page';
+import { actorOf, send, sendPage } from './json';
 
 interface ChoiceInput {
   readonly client_id?: string;
@@ -48,30 +47,28 @@ export class DeliveryController {
       { filter, isDryRun, force, actor: actorOf(response) },
       untilGone(response),
     );
-    response.json(replayJson(report, isDryRun, force));
+    send(response, 200, replayJson(report, isDryRun, force));
   };
 
   readonly discard = async (request: Request, response: Response): Promise<void> => {
     const { dry_run: isDryRun, reason, ...input } = this.read.discard(request.body);
-    const asked = { filter: toFilter(input), isDryRun, reason, actor: actorOf(response) };
-    response.json({ dry_run: isDryRun, ...(await this.service.discard(asked, untilGone(response))) });
+    const status = input.status === 'pending' ? 'pending' : 'dead';
+    const filter = { ...toFilter(input), status } as const;
+    const asked = { filter, isDryRun, reason, actor: actorOf(response) };
+    send(response, 200, { dry_run: isDryRun, ...(await this.service.discard(asked, untilGone(response))) });
   };
 
   readonly replayEvent = async (request: Request, response: Response): Promise<void> => {
     const { force, ...input } = this.read.eventReplay(request.body);
     const { view, replayed } = await this.service.replayEvent(choiceOf(request, response, input), force);
-    response.status(202).json({ ...standingJson(view), replayed });
+    send(response, 202, { ...standingJson(view), replayed });
   };
 
   readonly discardEvent = async (request: Request, response: Response): Promise<void> => {
     const { reason, ...input } = this.read.eventDiscard(request.body);
     const { view, discarded } = await this.service.discardEvent(choiceOf(request, response, input), reason);
-    response.json({ ...standingJson(view), discarded });
+    send(response, 200, { ...standingJson(view), discarded });
   };
-}
-
-function actorOf(response: Response): string {
-  return (response.locals['caller'] as Caller).clientId;
 }
 
 /** Aborts when whoever asked is no longer there to read the answer. */
@@ -95,6 +92,9 @@ function toFilter(input: DeliveryFilterInput): DeliveryFilter {
     clientId: input.client_id,
     eventId: input.event_id?.toLowerCase(),
     deadReason: input.dead_reason as DeadReason | undefined,
+    userId: input.user_id,
+    httpStatus: input.http_status,
+    error: input.error,
     from: readTimeBound('from', input.from, errors),
     to: readTimeBound('to', input.to, errors),
   };

@@ -1,8 +1,8 @@
 import type { Request, Response } from 'express';
 
 import type { DestinationService, DestinationStanding } from '../services/delivery/destination-service';
-import type { Caller } from '../types/auth';
 import { iso } from './event-json';
+import { actorOf, send } from './json';
 
 /** Readers of what was sent; each throws `validation_failed`. */
 export interface DestinationReaders {
@@ -19,31 +19,27 @@ export class DestinationController {
   ) {}
 
   readonly list = async (_request: Request, response: Response): Promise<void> => {
-    response.json({ data: (await this.service.list()).map(destinationJson) });
+    send(response, 200, { data: (await this.service.list()).map(destinationJson) });
   };
 
   readonly pause = async (request: Request, response: Response): Promise<void> => {
     const { reason } = this.read.pause(request.body);
-    response.json(destinationJson(await this.service.pause(nameOf(request), reason, actorOf(response))));
+    send(response, 200, destinationJson(await this.service.pause(nameOf(request), reason, actorOf(response))));
   };
 
   readonly resume = async (request: Request, response: Response): Promise<void> => {
     this.read.resume(request.body);
-    response.json(destinationJson(await this.service.resume(nameOf(request), actorOf(response))));
+    send(response, 200, destinationJson(await this.service.resume(nameOf(request), actorOf(response))));
   };
 
   readonly actions = async (request: Request, response: Response): Promise<void> => {
     const actions = await this.service.actions(this.read.actions(request.query).limit);
-    response.json({ data: actions.map(({ at, ...action }) => ({ at: iso(at), ...action })) });
+    send(response, 200, { data: actions.map(({ at, ...action }) => ({ at: iso(at), ...action })) });
   };
 }
 
 function nameOf(request: Request): string {
   return String(request.params['name']);
-}
-
-function actorOf(response: Response): string {
-  return (response.locals['caller'] as Caller).clientId;
 }
 
 /** The circuit is told as in GET /events/circuit-status. */

@@ -4,12 +4,11 @@ import { AppError } from '../errors';
 import type { EventService, Standing } from '../services/events/event-service';
 import { StoreUnavailableError } from '../interfaces/event-store';
 import type { Runtime } from '../interfaces/runtime';
-import type { Caller } from '../types/auth';
 import type { EventView } from '../types/delivery';
 import type { EventInput, EventKey } from '../types/event';
 import { keyOfItem, readIdempotencyKey } from './idempotency-key';
 import { preferredWait } from './preferred-wait';
-import { linkTo } from './public-url';
+import { callerOf, linkTo, requestIdOf, send } from './json';
 
 const BATCH_MAX_EVENTS = 1000;
 /** After this many events of a batch the event loop is given back, so that one large batch delays no other request. */
@@ -111,14 +110,6 @@ function isOurs(error: unknown): error is Error {
   return error instanceof StoreUnavailableError || (error instanceof AppError && error.code === 'backlog_full');
 }
 
-function requestIdOf(response: Response): string {
-  return response.locals['requestId'] as string;
-}
-
-function callerOf(response: Response): Caller {
-  return response.locals['caller'] as Caller;
-}
-
 function readBatch(body: unknown): unknown[] {
   const fault = (detail: string, pointer: string) =>
     new AppError('validation_failed', 'A batch is { "events": [ … ] }.', { errors: [{ pointer, detail }] });
@@ -134,12 +125,6 @@ function readBatch(body: unknown): unknown[] {
     );
   }
   return events;
-}
-
-function send(response: Response, status: number, body: object): void {
-  response.statusCode = status;
-  response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  response.end(JSON.stringify(body));
 }
 
 function standingJson({ eventId, status, isDuplicate, deliveries }: Standing): object {

@@ -1,3 +1,4 @@
+import { JsonText } from '../types/exact-json';
 import type { AttemptView, DeliveryView, EventView } from '../types/delivery';
 
 /** RFC 3339, or null for a time that no calendar holds: an older client may have sent any number. */
@@ -20,7 +21,7 @@ export function eventJson({ event, status, deliveries }: EventView): object {
     currency: event.currency,
     campaign_id: event.campaignId,
     click_id: event.clickId,
-    properties: event.properties,
+    properties: event.properties === null ? null : new JsonText(event.properties),
     deliver_at: iso(event.deliverAt),
     accepted_at: iso(event.acceptedAt),
     status,
@@ -58,7 +59,9 @@ export function listedDeliveryJson(delivery: DeliveryView): object {
 function payloadJson(payload: Buffer): unknown {
   const text = payload.toString('utf8');
   try {
-    return JSON.parse(text) as unknown;
+    JSON.parse(text);
+    // Not what was parsed: its numbers would be rounded.
+    return new JsonText(text);
   } catch {
     return text;
   }

@@ -3,10 +3,10 @@ import type { Request, Response } from 'express';
 import { AppError } from '../errors';
 import type { EventManagementService } from '../services/families/event-management-service';
 import type { DirectoryService } from '../services/users/directory-service';
-import type { Caller } from '../types/auth';
-import type { JsonObject } from '../types/event';
+import type { ExactObject } from '../types/exact-json';
 import { readIdempotencyKey } from './idempotency-key';
 import { whileWaited } from './while-waited';
+import { callerOf, requestIdOf, send } from './json';
 
 export interface EventManagementControllerParts {
   readonly management: EventManagementService;
@@ -17,7 +17,7 @@ export interface EventManagementControllerParts {
     readonly id: string | undefined;
     readonly name: string;
     readonly userId: string;
-    readonly rest: JsonObject;
+    readonly rest: ExactObject;
   };
 }
 
@@ -28,13 +28,13 @@ export class EventManagementController {
   readonly getUsers = (_request: Request, response: Response): Promise<void> =>
     whileWaited(response, async (caller) => {
       const { value } = await this.directory().users(caller);
-      response.json(value);
+      send(response, 200, value);
     });
 
   readonly getEvents = (_request: Request, response: Response): Promise<void> =>
     whileWaited(response, async (caller) => {
       const { value } = await this.directory().events(caller);
-      response.json(value);
+      send(response, 200, value);
     });
 
   /** The user's events in the order of the user's own list, fetched in parallel; what could not be had is named in a header. */
@@ -45,16 +45,20 @@ export class EventManagementController {
       const answers = await Promise.allSettled(user.events.map((id) => directory.event(id, caller)));
       const failed = user.events.filter((_id, index) => answers[index]?.status === 'rejected');
       if (failed.length > 0) response.setHeader('X-Partial-Failures', namesOf(failed));
-      response.json(answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.value] : [])));
+      send(
+        response,
+        200,
+        answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.value] : [])),
+      );
     });
 
   readonly addEvent = async (request: Request, response: Response): Promise<void> => {
-    const { clientId } = response.locals['caller'] as Caller;
+    const { clientId } = callerOf(response);
     const event = this.parts.readAddEvent(request.body);
-    const requestId = response.locals['requestId'] as string;
+    const requestId = requestIdOf(response);
     const standing = await this.parts.management.add(clientId, event, readIdempotencyKey(request), requestId);
     const { eventId, status, isDuplicate } = standing;
-    response.status(202).json({ message: 'Event accepted', id: eventId, status, duplicate: isDuplicate });
+    send(response, 202, { message: 'Event accepted', id: eventId, status, duplicate: isDuplicate });
   };
 
   private directory(): DirectoryService {

@@ -4,11 +4,10 @@ import { AppError } from '../errors';
 import type { EventStore, Page } from '../interfaces/event-store';
 import type { EventService } from '../services/events/event-service';
 import { listEvents } from '../services/events/list-events';
-import type { Caller } from '../types/auth';
 import type { EventView } from '../types/delivery';
 import type { EventKey, EventQueryInput } from '../types/event';
 import { attemptJson, eventJson } from './event-json';
-import { sendPage } from './send-page';
+import { callerOf, send, sendPage } from './json';
 
 export interface EventReadControllerParts {
   readonly events: EventService;
@@ -22,12 +21,12 @@ export class EventReadController {
   constructor(private readonly parts: EventReadControllerParts) {}
 
   readonly get = async (request: Request, response: Response): Promise<void> => {
-    response.json(eventJson(await this.parts.events.find(keyOf(request, response))));
+    send(response, 200, eventJson(await this.parts.events.find(keyOf(request, response))));
   };
 
   readonly getAttempts = async (request: Request, response: Response): Promise<void> => {
     const attempts = await this.parts.events.attempts(keyOf(request, response));
-    response.json({ data: attempts.map(attemptJson) });
+    send(response, 200, { data: attempts.map(attemptJson) });
   };
 
   readonly list = async (request: Request, response: Response): Promise<void> => {
@@ -53,7 +52,7 @@ export class EventReadController {
 
 /** Whose events the caller sees: null for everyone's. */
 function clientOf(response: Response): string | null {
-  const caller = response.locals['caller'] as Caller;
+  const caller = callerOf(response);
   return caller.scopes.includes('events:read:all') ? null : caller.clientId;
 }
 

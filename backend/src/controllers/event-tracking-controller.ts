@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 
 import type { EventTrackingService } from '../services/families/event-tracking-service';
-import type { Caller } from '../types/auth';
+import { callerOf, send } from './json';
 
 export interface EventTrackingControllerParts {
   readonly tracking: EventTrackingService;
@@ -19,14 +19,14 @@ export class EventTrackingController {
 
   readonly post = async (request: Request, response: Response): Promise<void> => {
     const { user_id: userId, event_type: eventType, timestamp } = this.parts.readTracking(request.body);
-    const { clientId } = response.locals['caller'] as Caller;
+    const { clientId } = callerOf(response);
     const id = await this.parts.tracking.track(clientId, { userId, eventType, timestamp });
-    response.status(201).json({ message: 'Event created', id });
+    send(response, 201, { message: 'Event created', id });
   };
 
   readonly get = async (request: Request, response: Response): Promise<void> => {
     const { user_id: userId, event_type: eventType } = this.parts.readTrackingQuery(request.query);
     const points = await this.parts.tracking.pointsOf(userId, eventType);
-    response.json({ message: 'Points of the user', data: [{ userId, points }] });
+    send(response, 200, { message: 'Points of the user', data: [{ userId, points }] });
   };
 }

@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { send } from './json';
 
 /** Others may keep the keys for this long; a new key is published before it signs. */
 const CACHE_SECONDS = 300;
@@ -9,6 +10,6 @@ export class KeysController {
 
   readonly get = (_request: Request, response: Response): void => {
     response.setHeader('Cache-Control', `public, max-age=${CACHE_SECONDS}`);
-    response.json({ keys: this.publicKeys() });
+    send(response, 200, { keys: this.publicKeys() });
   };
 }

@@ -3,9 +3,9 @@ import type { Request, Response } from 'express';
 import { AppError } from '../errors';
 import type { Runtime } from '../interfaces/runtime';
 import type { EventService } from '../services/events/event-service';
-import type { Caller } from '../types/auth';
 import type { EventInput } from '../types/event';
 import { keyOfItem, readIdempotencyKey } from './idempotency-key';
+import { callerOf, requestIdOf } from './json';
 
 const LINE_MAX_BYTES = 100 * 1024;
 /** A stream may be silent for this long. */
@@ -32,8 +32,8 @@ export class NdjsonController {
 
   readonly post = async (request: Request, response: Response): Promise<void> => {
     const { events, runtime, readLine, openBody, readLines, toProblem } = this.parts;
-    const { clientId } = response.locals['caller'] as Caller;
-    const requestId = response.locals['requestId'] as string;
+    const { clientId } = callerOf(response);
+    const requestId = requestIdOf(response);
     const idempotencyKey = readIdempotencyKey(request);
     const body = openBody(request, response);
     // A stream may take as long as it keeps coming.

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 
 import type { HealthService } from '../services/health-service';
-import { linkTo } from './public-url';
+import { linkTo, send } from './json';
 
 const ENTRY_POINTS = {
   documentation: '/docs',
@@ -24,17 +24,17 @@ export class OperationController {
     if (request.accepts(['json', 'html']) === 'html') return response.redirect('docs');
     const { version } = this.health.health();
     const links = Object.entries(ENTRY_POINTS).map(([name, path]) => [name, linkTo(response, path)] as const);
-    response.json({ name: 'sluice', version, links: Object.fromEntries(links) });
+    send(response, 200, { name: 'sluice', version, links: Object.fromEntries(links) });
   };
 
   readonly getHealth = (_request: Request, response: Response): void => {
-    response.json(this.health.health());
+    send(response, 200, this.health.health());
   };
 
   readonly getReady = async (_request: Request, response: Response): Promise<void> => {
     const ready = await this.health.ready();
     if (ready.status !== 'ready') response.setHeader('Retry-After', '5');
-    response.status(ready.status === 'ready' ? 200 : 503).json(ready);
+    send(response, ready.status === 'ready' ? 200 : 503, ready);
   };
 
   readonly getVersion = (_request: Request, response: Response): void => {
@@ -42,6 +42,6 @@ export class OperationController {
   };
 
   readonly getCircuitStatus = (_request: Request, response: Response): void => {
-    response.json(this.health.circuits());
+    send(response, 200, this.health.circuits());
   };
 }

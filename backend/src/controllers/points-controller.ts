@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 
 import { AppError } from '../errors';
 import type { PointsService } from '../services/points/points-service';
+import { send } from './json';
 
 /** HTTP for points. */
 export class PointsController {
@@ -11,6 +12,6 @@ export class PointsController {
     const userId = String(request.params['id']);
     if (Array.from(userId).length > 128)
       throw new AppError('not_found', 'No user has an id of more than 128 characters.');
-    response.json(await this.points.pointsOf(userId));
+    send(response, 200, await this.points.pointsOf(userId));
   };
 }

@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import type { Runtime } from '../interfaces/runtime';
 import type { EventFact } from '../services/events/event-feed';
 import type { EventStream, StreamedFact } from '../services/events/event-stream';
-import type { Caller } from '../types/auth';
+import { callerOf } from './json';
 
 /** A reader that is behind by more than this is cut off; it comes back with Last-Event-ID. */
 const UNREAD_MAX_BYTES = 256 * 1024;
@@ -19,7 +19,7 @@ export class StreamController {
   ) {}
 
   readonly get = (request: Request, response: Response): void => {
-    const { scopes, clientId } = response.locals['caller'] as Caller;
+    const { scopes, clientId } = callerOf(response);
     const lastId = request.headers['last-event-id'];
     response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',

@@ -8,6 +8,7 @@ import type { DirectoryAnswer, DirectoryService } from '../services/users/direct
 import { isComplete } from '../services/users/user-summary';
 import type { BatchRequest } from '../types/user';
 import { whileWaited } from './while-waited';
+import { send } from './json';
 
 const NDJSON = 'application/x-ndjson';
 /** The one that is answered, with and without its charset. */
@@ -44,7 +45,7 @@ export class UserController {
       const { summary, failure } = await this.batch().processUserData(userId, options, caller);
       if (failure === 'absent') throw new AppError('not_found', 'There is no user with this id.');
       if (failure !== null) throw unobtainable(failure === 'deadline', 'The profile of the user could not be had');
-      send(response, summary);
+      send(response, 200, summary);
     });
   };
 
@@ -56,7 +57,7 @@ export class UserController {
       if (isStreamed) return stream(response, batch, batchRequest, caller);
       const { results, metadata, isComplete } = await batch.processBatchUsers(batchRequest, caller);
       response.setHeader('X-Batch-Complete', String(isComplete));
-      send(response, { results, metadata });
+      send(response, 200, { results, metadata });
     });
   };
 
@@ -103,11 +104,5 @@ function sendDirectory(response: Response, { value, ageMs, isStale }: DirectoryA
   response.setHeader('Age', String(Math.floor(ageMs / 1000)));
   // RFC 9211: where the answer comes from, and that one which is too old was shown for want of a better.
   if (isStale) response.setHeader('Cache-Status', 'sluice; hit; detail=stale');
-  send(response, value as object);
-}
-
-function send(response: Response, body: object): void {
-  response.statusCode = 200;
-  response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  response.end(JSON.stringify(body));
+  send(response, 200, value);
 }

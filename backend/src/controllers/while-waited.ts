@@ -1,6 +1,7 @@
 import type { Response } from 'express';
 
 import type { BatchCaller } from '../services/users/batch-service';
+import { requestIdOf } from './json';
 
 /** Whoever waits for an answer. The signal is made when it is first asked for: what is known already needs none. */
 class WaitingCaller implements BatchCaller {
@@ -8,7 +9,7 @@ class WaitingCaller implements BatchCaller {
   private gone: AbortController | null = null;
 
   constructor(private readonly response: Response) {
-    this.requestId = response.locals['requestId'] as string;
+    this.requestId = requestIdOf(response);
   }
 
   /** Whether the connection has closed. */

@@ -13,6 +13,9 @@ export const DEFAULT_ACTIONS_MAX = 100_000;
 /** An event has at most this many deliveries. It is part of the delivery ids stored: it never changes. */
 export const MAX_DELIVERIES_PER_EVENT = 100;
 
+/** A claim leaves out at most this many deliveries. */
+const MAX_EXCEPTED = 16;
+
 /** The mark of the clock where none could be written yet: it was right when the oldest event was accepted, if there is one. */
 export function markOf(oldest: { readonly acceptedAt: number } | undefined): ClockMark | null {
   return oldest === undefined ? null : { seenAt: oldest.acceptedAt, steadyMs: 86_400_000 };
@@ -23,7 +26,7 @@ export function eventStatusOf(deliveries: readonly { readonly status: DeliverySt
   if (deliveries.length === 0) return 'stored';
   if (deliveries.some(({ status }) => status === 'dead')) return 'dead';
   if (deliveries.some(({ status }) => status === 'pending' || status === 'delivering')) return 'pending';
-  return 'delivered';
+  return deliveries.some(({ status }) => status === 'delivered') ? 'delivered' : 'discarded';
 }
 
 /**
@@ -52,6 +55,21 @@ export function assertStorable({ event, fingerprint, deliveries }: NewEvent): vo
   if (new Set(deliveries.map(({ destination }) => destination)).size !== deliveries.length) {
     throw new TypeError(`event ${event.eventId}: two deliveries for one destination`);
   }
+}
+
+/** Throws where a claim leaves out more deliveries than it is bounded for. */
+export function assertFewExcepted(except: readonly number[]): void {
+  if (except.length > MAX_EXCEPTED) throw new RangeError(`a claim leaves out at most ${MAX_EXCEPTED} deliveries`);
+}
+
+/** Throws where a time cannot be added to the time that a destination was held. */
+export function assertHeldTime(ms: number): void {
+  if (!Number.isSafeInteger(ms) || ms < 0) throw new RangeError(`${ms} ms cannot be added to the time of holds`);
+}
+
+/** For how long a hold counts that began at `since` and ends now: a clock that was set back makes it no debt. */
+export function heldTimeOf(since: number, now: number): number {
+  return Math.max(0, now - since);
 }
 
 /** Throws where the clock has passed the time by which a call's events had to be committed. */

@@ -22,6 +22,7 @@ import type {
   ClaimedDelivery,
   DeliveryView,
   EventView,
+  HeldTime,
   Hold,
   OperatorAction,
   PossibleDuplicateCount,
@@ -30,27 +31,34 @@ import type {
 import type { Runtime } from '../interfaces/runtime';
 import type { DeliveryStatus, EventKey, PointsCount } from '../types/event';
 import {
+  assertFewExcepted,
+  assertHeldTime,
   assertInTime,
   assertStorable,
   DEFAULT_ACTIONS_MAX,
   DEFAULT_ATTEMPT_LIMIT,
   describeDeliveries,
-  eventStatusOf,
+  heldTimeOf,
   markOf,
 } from './event-store-rules';
 import {
   countByStatus,
   deliveriesOf,
+  findDue,
   findEvent,
   findFaults,
+  heldTimes,
   listDeliveries,
   listEvents,
+  pointsOf,
+  standingOf,
   viewAttempts,
   viewEvent,
 } from './memory-store-reads';
 import type { MemoryStoreState, StoredDelivery } from './memory-store-state';
 import {
   addAction,
+  addHeld,
   afterSettlement,
   changeDelivery,
   copyState,
@@ -95,25 +103,13 @@ export class MemoryEventStore implements EventStore {
     return events.map((newEvent) => this.acceptOne(state, newEvent, limits.backlogMax));
   }
 
-  async claimDue({ destination, limit, replayLimit = limit, now, leaseMs }: ClaimRequest): Promise<ClaimResult> {
+  async claimDue(request: ClaimRequest): Promise<ClaimResult> {
     const state = this.open();
-    const queue = [...state.openIds]
-      .flatMap((id) => state.deliveries.get(id) ?? [])
-      .filter((delivery) => delivery.destination === destination)
-      .sort((a, b) => Number(a.isReplay) - Number(b.isReplay) || (a.dueAt ?? 0) - (b.dueAt ?? 0) || a.id - b.id);
-    const ready = queue.filter(({ dueAt }) => (dueAt ?? 0) <= now);
-    const allowed = ready.filter(({ isReplay }) => isReplay).slice(0, Math.max(0, replayLimit));
-    const due = ready.filter((delivery) => !delivery.isReplay || allowed.includes(delivery)).slice(0, limit);
-    const mayTakeReplays = limit <= 0 || due.filter(({ isReplay }) => isReplay).length < replayLimit;
-    const others = queue
-      .filter((delivery) => !due.includes(delivery) && (mayTakeReplays || !delivery.isReplay))
-      .map(({ dueAt }) => dueAt ?? 0);
-    const taken = due.map((delivery) => this.takeOne(state, delivery, now, now + leaseMs));
-    return {
-      claimed: taken.flatMap(({ claimed }) => claimed ?? []),
-      buried: taken.flatMap(({ buried }) => buried ?? []),
-      nextDueAt: others.length === 0 ? null : Math.min(...others),
-    };
+    assertFewExcepted(request.except ?? []);
+    const { due, nextDueAt } = findDue(state, request);
+    const taken = due.map((delivery) => this.takeOne(state, delivery, request.now, request.now + request.leaseMs));
+    const claimed = taken.flatMap((one) => one.claimed ?? []);
+    return { claimed, buried: taken.flatMap((one) => one.buried ?? []), nextDueAt };
   }
 
   async settle(settlements: readonly Settlement[]): Promise<SettleResult[]> {
@@ -161,18 +157,17 @@ export class MemoryEventStore implements EventStore {
     return moved.length;
   }
 
-  async discard({ deliveryIds, at, actor, reason }: DiscardCommand): Promise<number> {
-    const moved = this.moveAll(deliveryIds, ['dead'], () => ({ status: 'discarded' }));
+  async discard({ deliveryIds, at, from, actor, reason }: DiscardCommand): Promise<number> {
+    const moved = this.moveAll(deliveryIds, from, ({ deadReason }) => ({
+      ...{ status: 'discarded', dueAt: null, retryUntil: null, deadReason: deadReason ?? 'discarded' },
+    }));
     const detail = `${describeDeliveries(moved)}; ${reason}`;
     if (moved.length > 0) await this.recordAction({ at, actor, action: 'discard', detail });
     return moved.length;
   }
 
   async points(userId: string): Promise<PointsCount[]> {
-    return [...this.open().points.values()]
-      .filter((points) => points.userId === userId)
-      .map(({ eventName, count }) => ({ eventName, count }))
-      .sort((a, b) => (a.eventName < b.eventName ? -1 : 1));
+    return pointsOf(this.open(), userId);
   }
 
   async countByStatus(): Promise<StatusCount[]> {
@@ -190,9 +185,20 @@ export class MemoryEventStore implements EventStore {
 
   async setHold(destination: string, hold: Hold | null, action: OperatorAction): Promise<void> {
     const state = this.open();
+    const ended = state.holds.get(destination);
+    if (ended !== undefined) addHeld(state, destination, heldTimeOf(ended.since, hold?.since ?? action.at));
     if (hold === null) state.holds.delete(destination);
     else state.holds.set(destination, { ...hold, destination });
     this.addAction(state, action);
+  }
+
+  async heldMs(): Promise<HeldTime[]> {
+    return heldTimes(this.open());
+  }
+
+  async addHeld(destination: string, ms: number): Promise<void> {
+    assertHeldTime(ms);
+    addHeld(this.open(), destination, ms);
   }
 
   async actions(limit: number): Promise<OperatorAction[]> {
@@ -290,11 +296,4 @@ export class MemoryEventStore implements EventStore {
       return true;
     });
   }
-}
-
-function standingOf(deliveries: readonly { readonly destination: string; readonly status: DeliveryStatus }[]) {
-  return {
-    status: eventStatusOf(deliveries),
-    deliveries: deliveries.map(({ destination, status }) => ({ destination, status })),
-  };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { DeliveryQuery, EventQuery, Page, StoreFault } from '../interfaces/event-store';
-import type { AttemptView, DeliveryView, EventView, StatusCount } from '../types/delivery';
-import type { DeliveryStatus, EventKey } from '../types/event';
+import type { ClaimRequest, DeliveryQuery, EventQuery, Page, StoreFault } from '../interfaces/event-store';
+import type { AttemptView, DeliveryView, EventView, HeldTime, StatusCount } from '../types/delivery';
+import type { DeliveryStatus, EventKey, PointsCount } from '../types/event';
 import type { CursorKind } from './event-store-rules';
 import { decodeCursor, encodeCursor, eventStatusOf } from './event-store-rules';
 import type { MemoryStoreState, StoredDelivery, StoredEvent } from './memory-store-state';
@@ -47,11 +47,45 @@ export function listDeliveries(state: MemoryStoreState, query: DeliveryQuery): P
   for (const stored of [...state.events.values()].reverse()) {
     for (const delivery of deliveriesOf(state, stored).reverse()) {
       const view = viewDelivery(delivery, stored);
-      if (delivery.id < before && matchesDelivery(view, query)) found.push([delivery.id, view]);
+      const isOfUser = query.userId === undefined || stored.event.userId === query.userId;
+      if (delivery.id < before && isOfUser && matchesDelivery(view, query)) found.push([delivery.id, view]);
     }
     if (found.length > query.limit) break;
   }
   return cutPage('delivery', found, query.limit);
+}
+
+/** What a claim takes, and when the next one falls due. */
+export function findDue(
+  state: MemoryStoreState,
+  { destination, limit, replayLimit = limit, now, except = [] }: ClaimRequest,
+): { readonly due: readonly StoredDelivery[]; readonly nextDueAt: number | null } {
+  const queue = [...state.openIds]
+    .flatMap((id) => state.deliveries.get(id) ?? [])
+    .filter((delivery) => delivery.destination === destination && !except.includes(delivery.id))
+    .sort((a, b) => Number(a.isReplay) - Number(b.isReplay) || (a.dueAt ?? 0) - (b.dueAt ?? 0) || a.id - b.id);
+  const ready = queue.filter(({ dueAt }) => (dueAt ?? 0) <= now);
+  const allowed = ready.filter(({ isReplay }) => isReplay).slice(0, Math.max(0, replayLimit));
+  const due = ready.filter((delivery) => !delivery.isReplay || allowed.includes(delivery)).slice(0, limit);
+  const mayTakeReplays = limit <= 0 || due.filter(({ isReplay }) => isReplay).length < replayLimit;
+  const others = queue
+    .filter((delivery) => !due.includes(delivery) && (mayTakeReplays || !delivery.isReplay))
+    .map(({ dueAt }) => dueAt ?? 0);
+  return { due, nextDueAt: others.length === 0 ? null : Math.min(...others) };
+}
+
+export function pointsOf(state: MemoryStoreState, userId: string): PointsCount[] {
+  return [...state.points.values()]
+    .filter((points) => points.userId === userId)
+    .map(({ eventName, count }) => ({ eventName, count }))
+    .sort((a, b) => (a.eventName < b.eventName ? -1 : 1));
+}
+
+export function standingOf(deliveries: readonly { readonly destination: string; readonly status: DeliveryStatus }[]) {
+  return {
+    status: eventStatusOf(deliveries),
+    deliveries: deliveries.map(({ destination, status }) => ({ destination, status })),
+  };
 }
 
 export function countByStatus(state: MemoryStoreState): StatusCount[] {
@@ -61,6 +95,12 @@ export function countByStatus(state: MemoryStoreState): StatusCount[] {
   });
   const order = ({ destination, status }: StatusCount): string => JSON.stringify([destination, status]);
   return counts.filter(({ count }) => count > 0).sort((a, b) => (order(a) < order(b) ? -1 : 1));
+}
+
+export function heldTimes({ heldMs, holds }: MemoryStoreState): HeldTime[] {
+  return [...new Set([...heldMs.keys(), ...holds.keys()])].sort().map((destination) => ({
+    ...{ destination, heldMs: heldMs.get(destination) ?? 0, since: holds.get(destination)?.since ?? null },
+  }));
 }
 
 export function* findFaults(state: MemoryStoreState): Generator<StoreFault> {
@@ -131,6 +171,8 @@ function matchesDelivery(view: DeliveryView, query: DeliveryQuery): boolean {
     (query.clientId === undefined || view.clientId === query.clientId) &&
     (query.eventId === undefined || view.eventId === query.eventId) &&
     (query.deadReason === undefined || view.deadReason === query.deadReason) &&
+    (query.httpStatus === undefined || view.lastHttpStatus === query.httpStatus) &&
+    (query.error === undefined || view.lastError === query.error) &&
     view.createdAt >= (query.from ?? -Infinity) &&
     view.createdAt <= (query.to ?? Infinity)
   );

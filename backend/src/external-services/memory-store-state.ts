@@ -54,6 +54,8 @@ export interface MemoryStoreState {
   readonly tallies: Map<string, number>;
   readonly points: Map<string, StoredPoints>;
   readonly holds: Map<string, Hold>;
+  /** By destination, of the holds that have ended. */
+  readonly heldMs: Map<string, number>;
   readonly actions: OperatorAction[];
   clockMark: ClockMark | null;
   /** By destination and reason. */
@@ -71,6 +73,7 @@ export function emptyState(): MemoryStoreState {
     tallies: new Map(),
     points: new Map(),
     holds: new Map(),
+    heldMs: new Map(),
     actions: [],
     clockMark: null,
     possibleDuplicates: new Map(),
@@ -89,6 +92,7 @@ export function copyState(state: MemoryStoreState): MemoryStoreState {
     tallies: new Map(state.tallies),
     points: new Map(state.points),
     holds: new Map(state.holds),
+    heldMs: new Map(state.heldMs),
     actions: [...state.actions],
     possibleDuplicates: new Map(state.possibleDuplicates),
   };
@@ -138,6 +142,10 @@ export function changeDelivery(
     const count = (state.possibleDuplicates.get(key)?.count ?? 0) + 1;
     state.possibleDuplicates.set(key, { destination, reason, count });
   }
+}
+
+export function addHeld({ heldMs }: MemoryStoreState, destination: string, ms: number): void {
+  heldMs.set(destination, (heldMs.get(destination) ?? 0) + ms);
 }
 
 /** The oldest make room. */

@@ -6,6 +6,7 @@ import type {
   DeadReason,
   DeliveryView,
   EventView,
+  HeldTime,
   Hold,
   NewDelivery,
   OperatorAction,
@@ -51,6 +52,8 @@ export interface ClaimRequest {
   readonly replayLimit?: number;
   readonly now: number;
   readonly leaseMs: number;
+  /** Ids of deliveries that this claim leaves alone, also in `nextDueAt`. At most 16. */
+  readonly except?: readonly number[];
 }
 
 export interface ClaimResult {
@@ -74,6 +77,7 @@ export interface Settlement {
     | {
         readonly status: 'pending';
         readonly dueAt: number;
+        /** On the destination's retry clock, as in `ClaimedDelivery`. */
         readonly retryUntil: number | null;
         /** False for a held attempt: the attempt limit rises by one, so nothing is used up. */
         readonly burnsAttempt: boolean;
@@ -105,6 +109,11 @@ export interface DeliveryQuery {
   readonly clientId?: string;
   readonly eventId?: string;
   readonly deadReason?: DeadReason;
+  readonly userId?: string;
+  /** The HTTP status of the last attempt that has ended. */
+  readonly httpStatus?: number;
+  /** The error of the last attempt that has ended. */
+  readonly error?: string;
   /** Inclusive bounds on when the delivery was created. */
   readonly from?: number;
   readonly to?: number;
@@ -128,9 +137,12 @@ export interface ReplayCommand {
   readonly actor: string;
 }
 
+/** Ends the named deliveries for good. */
 export interface DiscardCommand {
   readonly deliveryIds: readonly number[];
   readonly at: number;
+  /** Deliveries in other states are left as they are. */
+  readonly from: readonly ('dead' | 'pending')[];
   readonly actor: string;
   readonly reason: string;
 }
@@ -205,7 +217,10 @@ export interface EventStore {
    * actor's action when any moved. Returns how many moved.
    */
   replay(command: ReplayCommand): Promise<number>;
-  /** `dead → discarded`, recorded as the actor's action when any moved. Returns how many moved. */
+  /**
+   * `dead → discarded`, which keeps the reason of the death, and `pending → discarded`, whose reason is `discarded`. Recorded as
+   * the actor's action when any moved. Returns how many moved.
+   */
   discard(command: DiscardCommand): Promise<number>;
   /** What this user has done, by event name. Cost is in the number of names, not of events. */
   points(userId: string): Promise<PointsCount[]>;
@@ -213,8 +228,15 @@ export interface EventStore {
   /** By destination and reason; counted with each attempt that is recorded so, and kept when its event goes. */
   possibleDuplicates(): Promise<PossibleDuplicateCount[]>;
   holds(): Promise<Hold[]>;
-  /** Sets the destination's hold, or clears it with null; recorded as the actor's action. */
+  /**
+   * Sets the destination's hold, or clears it with null; recorded as the actor's action. The time of the hold that this ends
+   * is added to the destination's `heldMs`: until the new hold's `since`, or until `action.at` where there is none.
+   */
   setHold(destination: string, hold: Hold | null, action: OperatorAction): Promise<void>;
+  /** By destination; one that was never held is left out. Read in one moment. */
+  heldMs(): Promise<HeldTime[]>;
+  /** Adds to the destination's `heldMs` a time in which it was held without a stored hold. `ms` is a whole number, at least 0. */
+  addHeld(destination: string, ms: number): Promise<void>;
   /** Newest first. The oldest make room: a store keeps the last 100 000. */
   actions(limit: number): Promise<OperatorAction[]>;
   recordAction(action: OperatorAction): Promise<void>;

@@ -6,7 +6,8 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 
 import { AppError } from '../errors';
 import { inviteBody } from './rest-of-body';
-import { decodeUtf8, parseStrictJson } from './strict-json';
+import { parseStrictJson } from './strict-json';
+import { decodeMarkingFaults, decodeUtf8 } from './utf8';
 
 /** The strict readers of a request's body: one media type, UTF-8, a size limit, and nothing that JSON leaves to taste. */
 
@@ -136,7 +137,7 @@ function codingOf(request: Request): Coding | null {
   return coding;
 }
 
-function reader(mediaType: string, limitBytes: number, parse: (text: string) => unknown): RequestHandler {
+function reader(mediaType: string, limitBytes: number, parse: (bytes: Buffer) => unknown): RequestHandler {
   return (request: Request, response: Response, next: NextFunction): void => {
     requireMediaType(request, mediaType);
     const coding = codingOf(request);
@@ -144,7 +145,7 @@ function reader(mediaType: string, limitBytes: number, parse: (text: string) => 
     inviteBody(response);
     const read = (bytes: Buffer): void => {
       try {
-        request.body = parse(decodeUtf8(bytes));
+        request.body = parse(bytes);
       } catch (error) {
         next(error);
         return;
@@ -159,9 +160,29 @@ function reader(mediaType: string, limitBytes: number, parse: (text: string) => 
   };
 }
 
-/** Reads a JSON body into `request.body`. Numbers that a double cannot keep arrive as ExactNumber. */
+/** Reads a JSON body into `request.body`. Numbers whose spelling a double would change arrive as ExactNumber. */
 export function readJson(limitBytes: number): RequestHandler {
-  return reader('application/json', limitBytes, (text) => parseStrictJson(text));
+  return reader('application/json', limitBytes, (bytes) => parseStrictJson(decodeUtf8(bytes)));
+}
+
+/**
+ * As `readJson`, for a document that holds a list of independent elements at `listKey`: one with a value at fault, bytes that are not UTF-8
+ * included, arrives as RefusedJson beside the others.
+ */
+export function readJsonList(limitBytes: number, listKey: string): RequestHandler {
+  return reader('application/json', limitBytes, (bytes) => {
+    try {
+      return parseStrictJson(decodeUtf8(bytes), { listKey });
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'invalid_encoding') throw error;
+      try {
+        return parseStrictJson(decodeMarkingFaults(bytes), { listKey });
+      } catch {
+        // No list came of it: what is wrong with the body is its encoding.
+        throw error;
+      }
+    }
+  });
 }
 
 /** As `readJson`, but a request without a body needs no Content-Type and leaves `request.body` undefined. */
@@ -176,7 +197,8 @@ export function readOptionalJson(limitBytes: number): RequestHandler {
 
 /** Reads a form (application/x-www-form-urlencoded) into `request.body`, each field a string; a repeated field is refused (RFC 6749, section 3.2). */
 export function readForm(limitBytes: number): RequestHandler {
-  return reader('application/x-www-form-urlencoded', limitBytes, (text) => {
+  return reader('application/x-www-form-urlencoded', limitBytes, (bytes) => {
+    const text = decodeUtf8(bytes);
     const fields: Record<string, string> = Object.create(null) as Record<string, string>;
     for (const [name, value] of new URLSearchParams(text)) {
       if (name in fields) throw new AppError('invalid_request', 'A form field is repeated.');

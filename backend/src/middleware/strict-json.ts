@@ -1,12 +1,13 @@
 /**
  * Reads JSON (RFC 8259) without losing or inventing anything: whatever could mean two things to two readers is refused, and a
- * number that a double would round stays text. One pass, linear in the text, recursion bounded by the depth limit.
+ * number whose spelling a double would change stays text. One pass, linear in the text, recursion bounded by the depth limit.
+ *
+ * A fault is one of the structure (a bracket, comma, colon or quote is missing: nobody can tell where a value ends) or one of a
+ * value (a character, number, word or key that is not accepted). The second kind spoils only the value it is in.
  */
 import { AppError } from '../errors';
-import type { ExactNumber } from '../types/exact-number';
-import type { ExactJson } from '../types/exact-number';
-import { numberOf } from './strict-json-number';
-import { describeAt, positionOf } from './text-position';
+import { type ExactJson, type ExactNumber, numberAsSent, RefusedJson } from '../types/exact-json';
+import { describeAt, endOfValue, pointerOf, positionOf } from './text-position';
 
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
@@ -30,42 +31,58 @@ const LETTER_U = 0x75;
 const BYTE_ORDER_MARK = 0xfeff;
 
 const SIMPLE_ESCAPES = '"\\/bfnrt';
+/** At most this many elements of a list are refused one by one; a longer list is refused as a whole. */
+const REFUSED_MAX = 1_000;
+const LONE_SURROGATE = 'half of a surrogate pair is not a character';
 const FOUR_HEX_DIGITS = /^[0-9a-fA-F]{4}$/;
 
 /** V8 copies a slice up to this length; a longer one is a view that would keep the whole body alive. */
 const MAX_COPIED_SLICE = 12;
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Decodes a body. Throws `invalid_encoding` for anything but UTF-8, and for UTF-8 with a byte order mark (RFC 8259, section 8.1). */
-export function decodeUtf8(bytes: Buffer): string {
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch (cause) {
-    throw new AppError('invalid_encoding', 'The body is not valid UTF-8; send JSON encoded in UTF-8.', { cause });
-  }
-  if (text.charCodeAt(0) === BYTE_ORDER_MARK) {
-    throw new AppError('invalid_encoding', 'The body starts with a byte order mark; send UTF-8 without one.');
-  }
-  return text;
+interface ReadingOptions {
+  readonly maxDepth?: number;
+  /** The key of the document whose array is a list of independent elements. */
+  readonly listKey?: string;
 }
 
 /**
- * Parses one JSON text. Throws AppError `invalid_json`, naming line, column and reason, for what RFC 8259 does not allow and
- * also for: a key twice in one object, the keys `__proto__`, `constructor` and `prototype`, NUL or a lone surrogate in a string,
- * and nesting deeper than `maxDepth`. -0 is read as 0.
+ * Parses one JSON text. Throws AppError `invalid_json`, naming line, column, pointer and reason, for what RFC 8259 does not allow
+ * and also for: a key twice in one object, the keys `__proto__`, `constructor` and `prototype`, NUL or a lone surrogate in a string,
+ * and nesting deeper than `maxDepth`. An element of the list at `listKey` in which a value is at fault becomes a RefusedJson, and the
+ * others are read.
  */
-export function parseStrictJson(text: string, { maxDepth = 32 }: { maxDepth?: number } = {}): ExactJson {
-  return new StrictJsonReader(text, maxDepth).document();
+export function parseStrictJson(text: string, { maxDepth = 32, listKey }: ReadingOptions = {}): ExactJson {
+  const reader = new StrictJsonReader(text, maxDepth, listKey);
+  try {
+    return reader.document();
+  } catch (error) {
+    if (!(error instanceof JsonFault)) throw error;
+    const { reason, at, isOfStructure } = error;
+    const { line, column } = positionOf(text, at);
+    throw new AppError('invalid_json', `Invalid JSON at line ${line}, column ${column}: ${reason}.`, {
+      ...(!isOfStructure && { errors: [{ pointer: pointerOf(text, 0, at), detail: reason }] }),
+    });
+  }
+}
+
+class JsonFault extends Error {
+  constructor(
+    readonly reason: string,
+    readonly at: number,
+    readonly isOfStructure: boolean,
+  ) {
+    super(reason);
+  }
 }
 
 class StrictJsonReader {
   private at = 0;
+  private refusedCount = 0;
 
   constructor(
     private readonly text: string,
     private readonly maxDepth: number,
+    private readonly listKey: string | undefined,
   ) {}
 
   document(): ExactJson {
@@ -87,7 +104,7 @@ class StrictJsonReader {
     if (code === LETTER_T) return this.literal('true', true);
     if (code === LETTER_F) return this.literal('false', false);
     if (code === LETTER_N) return this.literal('null', null);
-    throw this.unexpected('a JSON value');
+    throw isOfWord(code) ? this.unexpectedWord('a JSON value') : this.unexpected('a JSON value');
   }
 
   private object(depth: number): ExactJson {
@@ -108,17 +125,18 @@ class StrictJsonReader {
       if (this.text.charCodeAt(this.at) !== COLON) throw this.unexpected('":" after the key');
       this.at++;
       this.skipSpace();
-      object[key] = this.value(depth);
+      const isList = depth === 1 && key === this.listKey && this.text.charCodeAt(this.at) === OPEN_BRACKET;
+      object[key] = isList ? this.array(depth + 1, true) : this.value(depth);
       this.skipSpace();
       const code = this.text.charCodeAt(this.at);
-      if (code !== COMMA && code !== CLOSE_BRACE) throw this.unexpected('"," or "}"');
+      if (code !== COMMA && code !== CLOSE_BRACE) throw this.unexpectedAfterValue('"," or "}"');
       this.at++;
       if (code === CLOSE_BRACE) return object;
       this.skipSpace();
     }
   }
 
-  private array(depth: number): ExactJson {
+  private array(depth: number, isList = false): ExactJson {
     this.checkDepth(depth);
     const array: ExactJson[] = [];
     this.at++;
@@ -128,13 +146,27 @@ class StrictJsonReader {
       return array;
     }
     for (;;) {
-      array.push(this.value(depth));
+      array.push(isList ? this.element(depth) : this.value(depth));
       this.skipSpace();
       const code = this.text.charCodeAt(this.at);
-      if (code !== COMMA && code !== CLOSE_BRACKET) throw this.unexpected('"," or "]"');
+      if (code !== COMMA && code !== CLOSE_BRACKET) throw this.unexpectedAfterValue('"," or "]"');
       this.at++;
       if (code === CLOSE_BRACKET) return array;
       this.skipSpace();
+    }
+  }
+
+  private element(depth: number): ExactJson {
+    const start = this.at;
+    try {
+      return this.value(depth);
+    } catch (error) {
+      if (!(error instanceof JsonFault) || error.isOfStructure || ++this.refusedCount > REFUSED_MAX) throw error;
+      const end = endOfValue(this.text, start);
+      if (end === null) throw error;
+      this.at = end;
+      // The one guest in a list of JSON values: whoever asked for a list knows it.
+      return new RefusedJson(pointerOf(this.text, start, error.at), error.reason) as unknown as ExactJson;
     }
   }
 
@@ -154,9 +186,11 @@ class StrictJsonReader {
         hasEscape = true;
         i = this.lastOfEscape(i);
       } else if (code < 0x20) {
-        throw this.fault('a control character in a string must be escaped', i);
+        throw this.valueFault('a control character in a string must be escaped', i);
       } else if (isSurrogate(code)) {
-        if (!isHighSurrogate(code) || !isLowSurrogate(text.charCodeAt(i + 1))) throw this.loneSurrogate(i);
+        if (!isHighSurrogate(code) || !isLowSurrogate(text.charCodeAt(i + 1))) {
+          throw this.valueFault(`${LONE_SURROGATE}, nor are bytes that are not UTF-8`, i);
+        }
         i++;
       }
     }
@@ -170,20 +204,20 @@ class StrictJsonReader {
     const code = text.charCodeAt(start + 1);
     if (code !== LETTER_U) {
       if (start + 1 < text.length && SIMPLE_ESCAPES.includes(text.charAt(start + 1))) return start + 1;
-      throw this.fault('a backslash must be followed by one of " \\ / b f n r t u', start);
+      throw this.valueFault('a backslash must be followed by one of " \\ / b f n r t u', start);
     }
     const unit = this.escapedUnit(start);
-    if (unit === 0) throw this.fault('the character NUL (\\u0000) is not accepted', start);
+    if (unit === 0) throw this.valueFault('the character NUL (\\u0000) is not accepted', start);
     if (!isSurrogate(unit)) return start + 5;
     const isPaired =
       isHighSurrogate(unit) && text.startsWith('\\u', start + 6) && isLowSurrogate(this.escapedUnit(start + 6));
-    if (!isPaired) throw this.loneSurrogate(start);
+    if (!isPaired) throw this.valueFault(LONE_SURROGATE, start);
     return start + 11;
   }
 
   private escapedUnit(start: number): number {
     const digits = this.text.slice(start + 2, start + 6);
-    if (!FOUR_HEX_DIGITS.test(digits)) throw this.fault('\\u must be followed by four hexadecimal digits', start);
+    if (!FOUR_HEX_DIGITS.test(digits)) throw this.valueFault('\\u must be followed by four hexadecimal digits', start);
     return Number.parseInt(digits, 16);
   }
 
@@ -194,7 +228,7 @@ class StrictJsonReader {
     const integerAt = this.at;
     this.skipDigits('a digit');
     if (text.charCodeAt(integerAt) === ZERO && this.at > integerAt + 1) {
-      throw this.fault('a number must not start with a superfluous zero', integerAt);
+      throw this.valueFault('a number must not start with a superfluous zero', integerAt);
     }
     if (text.charCodeAt(this.at) === POINT) {
       this.at++;
@@ -205,17 +239,17 @@ class StrictJsonReader {
       if (sign === PLUS || sign === MINUS) this.at++;
       this.skipDigits('a digit in the exponent');
     }
-    return numberOf(text.slice(start, this.at));
+    return numberAsSent(text.slice(start, this.at));
   }
 
   private skipDigits(expected: string): void {
     const start = this.at;
     while (isDigit(this.text.charCodeAt(this.at))) this.at++;
-    if (this.at === start) throw this.unexpected(expected);
+    if (this.at === start) throw this.unexpectedWord(expected);
   }
 
   private literal<T>(word: string, value: T): T {
-    if (!this.text.startsWith(word, this.at)) throw this.unexpected('a JSON value');
+    if (!this.text.startsWith(word, this.at)) throw this.unexpectedWord('a JSON value');
     this.at += word.length;
     return value;
   }
@@ -227,35 +261,57 @@ class StrictJsonReader {
   }
 
   private checkDepth(depth: number): void {
-    if (depth > this.maxDepth) throw this.fault(`nesting is deeper than ${this.maxDepth} levels`);
+    if (depth > this.maxDepth) throw this.valueFault(`nesting is deeper than ${this.maxDepth} levels`);
   }
 
   private checkKey(object: { [key: string]: ExactJson }, key: string, keyAt: number): void {
     if (key === '__proto__' || key === 'constructor' || key === 'prototype') {
-      throw this.fault(`the key "${key}" is not accepted`, keyAt);
+      throw this.valueFault(`the key "${key}" is not accepted`, keyAt);
     }
     // The plain read is quick and settles nearly every key; only names such as "toString" reach the exact question.
     if (object[key] !== undefined && Object.hasOwn(object, key)) {
-      throw this.fault('this key stands twice in one object; each key may stand once', keyAt);
+      throw this.valueFault('this key stands twice in one object; each key may stand once', keyAt);
     }
   }
 
-  private loneSurrogate(at: number): AppError {
-    return this.fault('half of a surrogate pair is not a character', at);
-  }
-
-  private unexpected(expected: string): AppError {
+  private unexpected(expected: string): JsonFault {
     return this.fault(`expected ${expected}, found ${describeAt(this.text, this.at)}`);
   }
 
-  private fault(reason: string, at: number = this.at): AppError {
-    const { line, column } = positionOf(this.text, at);
-    return new AppError('invalid_json', `Invalid JSON at line ${line}, column ${column}: ${reason}.`);
+  private unexpectedWord(expected: string): JsonFault {
+    return this.valueFault(`expected ${expected}, found ${describeAt(this.text, this.at)}`);
+  }
+
+  /** 0x10, 1_000, 1.2.3, nullable: a word that only begins as a value is a value at fault. */
+  private unexpectedAfterValue(expected: string): JsonFault {
+    const isInWord = isOfWord(this.text.charCodeAt(this.at)) && isOfWord(this.text.charCodeAt(this.at - 1));
+    return isInWord ? this.unexpectedWord(expected) : this.unexpected(expected);
+  }
+
+  private fault(reason: string): JsonFault {
+    return new JsonFault(reason, this.at, true);
+  }
+
+  private valueFault(reason: string, at: number = this.at): JsonFault {
+    return new JsonFault(reason, at, false);
   }
 }
 
 function isDigit(code: number): boolean {
   return code >= ZERO && code <= NINE;
+}
+
+/** Whether the character may be part of a number or a word, be it a right or a wrong one. */
+function isOfWord(code: number): boolean {
+  const lower = code | 0x20;
+  return (
+    isDigit(code) ||
+    (lower >= 0x61 && lower <= 0x7a) ||
+    code === POINT ||
+    code === PLUS ||
+    code === MINUS ||
+    code === 0x5f
+  );
 }
 
 function isSurrogate(code: number): boolean {

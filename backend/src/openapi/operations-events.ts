@@ -23,7 +23,7 @@ const standing = (status: string, duplicate: boolean) => ({
 const EVENT_PATCH: JsonSchema = {
   oneOf: [{ required: ['event_time'] }, { required: ['event_time_epoch'] }],
   description:
-    'Each field may also be spelled in camelCase, not both. Exactly one of event_time and event_time_epoch. The catalogue says which events require a value or a campaign.',
+    'Each field may also be spelled in camelCase, not both. Exactly one of event_time and event_time_epoch. The catalogue says which events require a value or a campaign, and whose value may be negative (a refund): from -1000000000 to 1000000000, else from 0. The numbers in properties stay as they are sent, at most 64 characters each.',
 };
 
 const READ_ERRORS = {
@@ -49,7 +49,8 @@ export const EVENT_OPERATIONS: Operations = {
     description:
       'The answer leaves only after the event, its idempotency record, its deliveries and its points are committed and fsynced in one transaction.',
     headers: {
-      'Idempotency-Key': 'Makes the event id of an event without one: 1 to 255 visible ASCII characters',
+      'Idempotency-Key':
+        'Makes the event id of an event without one: 1 to 255 visible ASCII characters, bare or as a string in double quotes (RFC 9651), which is the same key',
       Prefer: 'wait=N waits up to N seconds (30 at most) for the outcome (RFC 7240)',
     },
     body: { schema: eventSchema, patch: EVENT_PATCH, example: EVENT_EXAMPLE },

@@ -37,7 +37,7 @@ export const OPERATOR_OPERATIONS: Operations = {
     { 200: { description: 'What was matched, refused and replayed', schema: 'ReplayReport' } },
   ),
   'POST /deliveries/discard': lever(
-    'Discard dead deliveries that match',
+    'Discard dead deliveries that match; with status=pending, pending ones',
     { schema: discardSchema, example: { destination: 'adeventsx', dry_run: true }, isOptional: true },
     { 200: { description: 'What was matched and discarded', schema: 'DiscardReport' } },
   ),
@@ -47,7 +47,7 @@ export const OPERATOR_OPERATIONS: Operations = {
     { 202: { description: 'They wait to be sent', schema: 'ReplayedEvent' }, ...UNKNOWN, ...WRONG_STATE },
   ),
   'POST /events/{id}/discard': lever(
-    'Discard the dead deliveries of an event',
+    'Discard the dead and the pending deliveries of an event',
     { schema: eventDiscardSchema, example: { reason: 'test data' }, isOptional: true },
     { 200: { description: 'They are discarded', schema: 'DiscardedEvent' }, ...UNKNOWN, ...WRONG_STATE },
   ),

@@ -16,7 +16,7 @@ function record(properties: Record<string, JsonSchema>, optional: readonly strin
   return { type: 'object', properties, required, additionalProperties: false };
 }
 
-const eventStatus = { enum: ['stored', 'pending', 'delivered', 'dead'] };
+const eventStatus = { enum: ['stored', 'pending', 'delivered', 'dead', 'discarded'] };
 const deliveryStatus = { enum: ['pending', 'delivering', 'delivered', 'dead', 'discarded'] };
 const standing = {
   event_id: { type: 'string', format: 'uuid' },

@@ -4,14 +4,16 @@ import type { AcceptedEvent, DeliveryStatus, EventStatus } from './event';
 export type PossibleDuplicateReason =
   'answer_lost' | 'answer_late' | 'answer_cut' | 'answer_unreadable' | 'lease_expired' | 'shutdown' | 'operator_replay';
 
-/** Why a delivery is dead. */
+/** Why a delivery is dead or discarded. */
 export type DeadReason =
   | 'rejected'
   | 'retries_exhausted'
   | 'attempts_exhausted'
   | 'too_old_for_destination'
   | 'payload_corrupt'
-  | 'destination_removed';
+  | 'destination_removed'
+  /** An operator discarded it while it was pending: it never died. */
+  | 'discarded';
 
 /** What an attempt's answer means. A closed set: later steps look only at this. */
 export type Outcome =
@@ -71,7 +73,10 @@ export interface ClaimedDelivery {
   readonly tries: number;
   readonly payload: Buffer;
   readonly checksum: Buffer;
-  /** When its retries end; null until the first retryable failure sets it. */
+  /**
+   * When its retries end, on its destination's retry clock (`wall clock − heldMs`); null until the first retryable failure
+   * sets it.
+   */
   readonly retryUntil: number | null;
   readonly leaseUntil: number;
   /** An operator sent it again: it yields to live traffic. */
@@ -117,6 +122,17 @@ export interface Hold {
   readonly actor: string;
 }
 
+/**
+ * For how long a destination has been held. Its retry clock stands still meanwhile: it shows the wall clock minus that time.
+ */
+export interface HeldTime {
+  readonly destination: string;
+  /** The length of all holds that have ended. */
+  readonly heldMs: number;
+  /** Since when the stored hold of now holds it, which `heldMs` does not count yet; null when there is none. */
+  readonly since: number | null;
+}
+
 /** Something an operator did: who, when, what. */
 export interface OperatorAction {
   readonly at: number;
@@ -147,6 +163,9 @@ export interface DeliveryFilterInput {
   readonly client_id?: string;
   readonly event_id?: string;
   readonly dead_reason?: string;
+  readonly user_id?: string;
+  readonly http_status?: number;
+  readonly error?: string;
   /** RFC 3339, on when the delivery was created; inclusive. */
   readonly from?: string;
   readonly to?: string;

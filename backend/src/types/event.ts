@@ -1,10 +1,6 @@
-import type { ExactNumber } from './exact-number';
+import type { ExactNumber, ExactObject } from './exact-json';
 
 /** Nouns of the accepting side. Times named `…At` are epoch milliseconds; a unit other than that is in the name. */
-
-/** A JSON value that has passed strict reading: every number in it is exactly what its text said. */
-export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
-export type JsonObject = { [key: string]: JsonValue };
 
 /** An event as accepted: validated, transformed, durable, never changed. */
 export interface AcceptedEvent {
@@ -21,7 +17,8 @@ export interface AcceptedEvent {
   readonly currency: string | null;
   readonly campaignId: string | null;
   readonly clickId: string | null;
-  readonly properties: JsonObject | null;
+  /** A JSON object as text, so that each number in it stays as the client sent it. */
+  readonly properties: string | null;
   /** A scheduled event is first sent at this time; null: at once. */
   readonly deliverAt: number | null;
   readonly acceptedAt: number;
@@ -29,8 +26,11 @@ export interface AcceptedEvent {
 
 export type DeliveryStatus = 'pending' | 'delivering' | 'delivered' | 'dead' | 'discarded';
 
-/** Derived from the deliveries: `dead` if any is dead, else `pending` while any is open, else `delivered`; `stored` without deliveries. */
-export type EventStatus = 'stored' | 'pending' | 'delivered' | 'dead';
+/**
+ * Derived from the deliveries: `dead` if any is dead, else `pending` while any is open, else `delivered` if any was
+ * delivered, else `discarded`; `stored` without deliveries.
+ */
+export type EventStatus = 'stored' | 'pending' | 'delivered' | 'dead' | 'discarded';
 
 /** What names an event: ids are unique per client; `clientId: null` is a reader that sees every client's events. */
 export interface EventKey {
@@ -50,6 +50,8 @@ export interface CatalogueEntry {
   readonly description: string;
   readonly points: number;
   readonly requires: readonly ('value' | 'campaign_id' | 'click_id' | 'currency')[];
+  /** Whether its value may be negative, as that of a refund; left out: it may not. */
+  readonly negative?: boolean;
   /** Only these destinations get it, of those that want it; left out: all that want it. */
   readonly destinations?: readonly string[];
 }
@@ -65,7 +67,7 @@ export interface EventInput {
   readonly currency?: string;
   readonly campaign_id?: string;
   readonly click_id?: string;
-  readonly properties?: JsonObject;
+  readonly properties?: ExactObject;
   readonly deliver_at?: string;
 }
 

@@ -1,14 +1,13 @@
 import Joi from 'joi';
 
-import { AppError } from '../errors';
 import type { EventQueryInput } from '../types/event';
-import { toFieldErrors } from './event';
 import { text } from './text';
+import { validateQuery } from './validate';
 
 export const eventQuerySchema = Joi.object<EventQueryInput>({
   user_id: text(128),
   event_name: text(64),
-  status: Joi.string().valid('stored', 'pending', 'delivered', 'dead'),
+  status: Joi.string().valid('stored', 'pending', 'delivered', 'dead', 'discarded'),
   destination: text(64),
   from: text(64),
   to: text(64),
@@ -26,15 +25,7 @@ export const eventQuerySchema = Joi.object<EventQueryInput>({
   'string.max': 'must be at most {#limit} characters',
 });
 
-const OPTIONS: Joi.ValidationOptions = { abortEarly: false, errors: { label: false, wrap: { label: false } } };
-
 /** Reads the query of a list of events; throws `validation_failed` naming every fault by its parameter. */
 export function readEventQuery(raw: object): EventQueryInput {
-  const { error, value } = eventQuerySchema.validate({ ...raw }, OPTIONS) as {
-    error?: Joi.ValidationError;
-    value: EventQueryInput;
-  };
-  const errors = toFieldErrors(error);
-  if (errors.length === 0) return value;
-  throw new AppError('validation_failed', 'The query has faults; each is named in errors.', { errors });
+  return validateQuery(eventQuerySchema, raw, { detail: 'The query has faults; each is named in errors.' });
 }

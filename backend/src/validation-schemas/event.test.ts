@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { ExactNumber } from '../types/exact-number';
+import { ExactNumber } from '../types/exact-json';
 import { eventSchema, isPlainlyValid, readEvent } from './event';
 
 const PLAIN = {
@@ -22,6 +22,7 @@ const anyValue = fc.oneof(
   fc.constantFrom(
     new ExactNumber('1e400'),
     { deep: [new ExactNumber('0.10000000000000000001')] },
+    { deep: [new ExactNumber('1'.repeat(65))] },
     { long: 'x'.repeat(16_384) },
   ),
   fc.constantFrom({}, [], null, true, 1, -0, 1.5, undefined),

@@ -1,9 +1,10 @@
 import Joi from 'joi';
 
-import { AppError, type FieldError } from '../errors';
-import { ExactNumber } from '../types/exact-number';
+import { AppError, type FieldError, pointerTo } from '../errors';
+import { ExactNumber, NUMBER_MAX_LENGTH, RefusedJson, writeJson } from '../types/exact-json';
 import type { EventInput } from '../types/event';
-import { text, trueFaults } from './text';
+import { text } from './text';
+import { OPTIONS, toFieldErrors } from './validate';
 
 /** What may enter as an event, field by field. The exact reading of money and time follows in services/events. */
 
@@ -24,31 +25,36 @@ const SPELLINGS: ReadonlyMap<string, string> = new Map([
 
 const isExactNumber = (value: unknown): value is ExactNumber => value instanceof ExactNumber;
 
-/** The first place in a JSON value that holds a number no double keeps, as a JSON Pointer; null when there is none. */
-function findExactNumber(value: unknown, pointer: string): string | null {
-  if (isExactNumber(value)) return pointer;
+/** The way to the first number in a JSON value that is longer than any sensible one; null when there is none. */
+function findLongNumber(value: unknown): string[] | null {
+  if (isExactNumber(value)) return value.text.length > NUMBER_MAX_LENGTH ? [] : null;
   if (typeof value !== 'object' || value === null) return null;
   for (const [key, item] of Object.entries(value)) {
-    const found = findExactNumber(item, `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`);
-    if (found !== null) return found;
+    const path = findLongNumber(item);
+    if (path !== null) return [key, ...path];
   }
   return null;
 }
 
-function faultOfProperties(value: object): string | null {
-  const inexact = findExactNumber(value, '');
-  if (inexact !== null) return `the number at ${inexact} cannot be kept exactly; send it as a string`;
-  const isTooLong = Buffer.byteLength(JSON.stringify(value)) > PROPERTIES_MAX_BYTES;
-  return isTooLong ? `must be at most ${String(PROPERTIES_MAX_BYTES)} bytes as JSON` : null;
+/** What is wrong with properties, and where in them; null when nothing is. */
+function faultOfProperties(value: object): { readonly path: readonly string[]; readonly detail: string } | null {
+  const path = findLongNumber(value);
+  if (path !== null) return { path, detail: `must be a number of at most ${String(NUMBER_MAX_LENGTH)} characters` };
+  const isTooLong = Buffer.byteLength(writeJson(value)) > PROPERTIES_MAX_BYTES;
+  return isTooLong ? { path: [], detail: `must be at most ${String(PROPERTIES_MAX_BYTES)} bytes as JSON` } : null;
 }
 
-export const exactProperties = Joi.object()
+/** An object of whatever the client likes. */
+export const propertiesSchema = Joi.object()
   .unknown(true)
   .custom((value: object, helpers) => {
+    if (isExactNumber(value)) return helpers.error('object.base');
     const fault = faultOfProperties(value);
-    return fault === null ? value : helpers.message({ custom: fault });
+    if (fault === null) return value;
+    const { path = [] } = helpers.state;
+    return helpers.error('object.fault', { detail: fault.detail }, helpers.state.localize?.([...path, ...fault.path]));
   })
-  .messages({ 'object.base': 'must be a JSON object' });
+  .messages({ 'object.base': 'must be a JSON object', 'object.fault': '{#detail}' });
 
 /** `Joi.any()` where the exact reader of the service knows better than Joi what is right; the type alone is checked here. */
 const numberLike = (allowString: boolean) =>
@@ -67,7 +73,7 @@ export const eventSchema = Joi.object({
   currency: text(3),
   campaign_id: text(128),
   click_id: text(128),
-  properties: exactProperties,
+  properties: propertiesSchema,
   deliver_at: text(64),
 })
   .xor('event_time', 'event_time_epoch')
@@ -94,15 +100,19 @@ const PLAIN: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['user_id', isText(128)],
   ['event_name', isText(64)],
   ['event_time', isText(64)],
-  ['event_time_epoch', (value) => typeof value === 'number'],
-  ['value', (value) => typeof value === 'number' || typeof value === 'string'],
+  ['event_time_epoch', (value) => typeof value === 'number' || isExactNumber(value)],
+  ['value', (value) => typeof value === 'number' || typeof value === 'string' || isExactNumber(value)],
   ['currency', isText(3)],
   ['campaign_id', isText(128)],
   ['click_id', isText(128)],
   [
     'properties',
     (value) =>
-      typeof value === 'object' && value !== null && !Array.isArray(value) && faultOfProperties(value) === null,
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      !isExactNumber(value) &&
+      faultOfProperties(value) === null,
   ],
   ['deliver_at', isText(64)],
 ]);
@@ -123,21 +133,6 @@ export function isPlainlyValid(event: Record<string, unknown>): boolean {
   );
 }
 
-function toPointer(path: readonly (string | number)[]): string {
-  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-}
-
-/** Joi's findings as the API tells them. */
-export function toFieldErrors(error: Joi.ValidationError | undefined): FieldError[] {
-  return trueFaults(error).map(({ path, message }) => ({ pointer: toPointer(path), detail: message }));
-}
-
-const OPTIONS: Joi.ValidationOptions = {
-  abortEarly: false,
-  convert: false,
-  errors: { label: false, wrap: { label: false } },
-};
-
 /** Folds the camelCase spelling into the one that is stored; both spellings of one field are a fault. */
 function foldSpellings(raw: Record<string, unknown>): { folded: Record<string, unknown>; errors: FieldError[] } {
   const errors: FieldError[] = [];
@@ -146,7 +141,7 @@ function foldSpellings(raw: Record<string, unknown>): { folded: Record<string, u
   for (const [key, value] of Object.entries(raw)) {
     const name = SPELLINGS.get(key) ?? key;
     if (name !== key && Object.hasOwn(raw, name)) {
-      errors.push({ pointer: `/${key}`, detail: `is a second spelling of ${name}; send one of them` });
+      errors.push({ pointer: pointerTo([key]), detail: `is a second spelling of ${name}; send one of them` });
     } else folded[name] = value;
   }
   return { folded, errors };
@@ -154,6 +149,12 @@ function foldSpellings(raw: Record<string, unknown>): { folded: Record<string, u
 
 /** Reads one event; throws `validation_failed` naming every fault. */
 export function readEvent(raw: unknown): EventInput {
+  if (raw instanceof RefusedJson) {
+    const { pointer, reason } = raw;
+    throw new AppError('invalid_json', `Invalid JSON in this element: ${reason}.`, {
+      errors: [{ pointer, detail: reason }],
+    });
+  }
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw) || isExactNumber(raw)) {
     throw new AppError('validation_failed', 'An event is a JSON object.', {
       errors: [{ pointer: '', detail: 'must be a JSON object' }],

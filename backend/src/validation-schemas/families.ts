@@ -1,9 +1,10 @@
 import Joi from 'joi';
 
 import { AppError } from '../errors';
-import type { JsonObject } from '../types/event';
-import { exactProperties, toFieldErrors } from './event';
+import type { ExactObject } from '../types/exact-json';
+import { propertiesSchema } from './event';
 import { text } from './text';
+import { OPTIONS, toFieldErrors, validate, validateQuery } from './validate';
 
 /** What may enter by the routes of the older clients. */
 
@@ -21,20 +22,13 @@ const MESSAGES = {
   'string.max': 'must be at most {#limit} characters',
 };
 
-const OPTIONS: Joi.ValidationOptions = {
-  abortEarly: false,
-  convert: false,
-  errors: { label: false, wrap: { label: false } },
-};
-const FIELDS_MAX = 64;
-
 export interface TrackingInput {
   readonly user_id: string;
   readonly event_type: string;
   readonly timestamp: number;
 }
 
-export const trackingSchema = Joi.object({
+export const trackingSchema = Joi.object<TrackingInput>({
   user_id: text(128).required(),
   event_type: text(64).required(),
   timestamp: Joi.number().integer().min(0).required(),
@@ -45,7 +39,7 @@ export interface TrackingQuery {
   readonly event_type?: string;
 }
 
-export const trackingQuerySchema = Joi.object({
+export const trackingQuerySchema = Joi.object<TrackingQuery>({
   user_id: text(128).required(),
   event_type: text(64),
 }).messages({
@@ -58,7 +52,7 @@ export interface AddEventInput {
   readonly id: string | undefined;
   readonly name: string;
   readonly userId: string;
-  readonly rest: JsonObject;
+  readonly rest: ExactObject;
 }
 
 /** Older clients add fields of their own, so here, and only here, any other field is taken and forwarded. */
@@ -70,32 +64,19 @@ export const addEventSchema = Joi.object({
   .unknown(true)
   .messages(MESSAGES);
 
-function validate(schema: Joi.ObjectSchema, raw: unknown): void {
-  const isCrowded = typeof raw === 'object' && raw !== null && Object.keys(raw).length > FIELDS_MAX;
-  const errors = isCrowded
-    ? [{ pointer: '', detail: `must have at most ${String(FIELDS_MAX)} fields` }]
-    : toFieldErrors(schema.validate(raw, OPTIONS).error);
-  if (errors.length > 0)
-    throw new AppError('validation_failed', 'The request has faults; each is named in errors.', { errors });
-}
-
 export function readTracking(raw: unknown): TrackingInput {
-  validate(trackingSchema, raw);
-  return raw as TrackingInput;
+  return validate(trackingSchema, raw);
 }
 
 export function readTrackingQuery(raw: object): TrackingQuery {
-  validate(trackingQuerySchema, { ...raw });
-  return raw as TrackingQuery;
+  return validateQuery(trackingQuerySchema, raw);
 }
 
 export function readAddEvent(raw: unknown): AddEventInput {
   validate(addEventSchema, raw);
-  const { id, name, userId, ...rest } = raw as { id?: string; name: string; userId: string } & JsonObject;
-  const { error } = exactProperties.validate(rest, OPTIONS);
-  if (error)
-    throw new AppError('validation_failed', 'The request has faults; each is named in errors.', {
-      errors: toFieldErrors(error),
-    });
+  const { id, name, userId, ...rest } = raw as { id?: string; name: string; userId: string } & ExactObject;
+  const errors = toFieldErrors(propertiesSchema.validate(rest, OPTIONS).error);
+  if (errors.length > 0)
+    throw new AppError('validation_failed', 'The request has faults; each is named in errors.', { errors });
   return { id, name, userId, rest };
 }

@@ -3,13 +3,14 @@ import Joi from 'joi';
 import type { DeliveryFilterInput } from '../types/delivery';
 
 import { AppError, type FieldError } from '../errors';
+import { validate, validateQuery } from './validate';
 
 /** What operators may ask for. Times are read by the controller. */
 
 const STATUSES = ['pending', 'delivering', 'delivered', 'dead', 'discarded'] as const;
 const DEAD_REASONS = [
   ...['rejected', 'retries_exhausted', 'attempts_exhausted'],
-  ...['too_old_for_destination', 'payload_corrupt', 'destination_removed'],
+  ...['too_old_for_destination', 'payload_corrupt', 'destination_removed', 'discarded'],
 ];
 
 export interface DeliveryQueryInput extends DeliveryFilterInput {
@@ -48,6 +49,9 @@ const filter = {
   client_id: text(64),
   event_id: Joi.string().pattern(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i),
   dead_reason: Joi.string().valid(...DEAD_REASONS),
+  user_id: text(128),
+  http_status: Joi.number().integer().min(100).max(599),
+  error: text(64),
   from: text(64),
   to: text(64),
 };
@@ -78,7 +82,7 @@ export const deliveryQuerySchema = Joi.object<DeliveryQueryInput>({
 export const actionsQuerySchema = Joi.object<{ readonly limit: number }>({ limit });
 
 const replayStatus = Joi.string().valid('dead', 'delivered').default('dead');
-const discardStatus = Joi.string().valid('dead').default('dead');
+const discardStatus = Joi.string().valid('dead', 'pending').default('dead');
 export const replaySchema = Joi.object<ReplayInput>({
   ...filter,
   status: replayStatus,
@@ -106,12 +110,12 @@ export const emptySchema = Joi.object<object>({});
 
 /** Reads a query, whose values are texts. Throws `validation_failed` naming every fault by its parameter. */
 export function readQuery<T>(schema: Joi.ObjectSchema<T>, raw: object): T {
-  return read(schema, { ...raw }, true);
+  return validateQuery(schema, raw, { messages });
 }
 
 /** Reads a body; none at all is an empty one. Throws `validation_failed`. */
 export function readBody<T>(schema: Joi.ObjectSchema<T>, raw: unknown): T {
-  return read(schema, raw === undefined ? {} : raw, false);
+  return validate(schema, raw === undefined ? {} : raw, { messages });
 }
 
 /** Reads a body with a filter, which stands in `filter` or beside the rest. Throws `validation_failed`. */
@@ -130,19 +134,6 @@ function unfolded(raw: unknown): unknown {
   return { ...outer, ...inner };
 }
 
-function read<T>(schema: Joi.ObjectSchema<T>, raw: unknown, convert: boolean): T {
-  const result = schema.validate(raw, {
-    abortEarly: false,
-    convert,
-    messages,
-    errors: { label: false, wrap: { label: false } },
-  });
-  if (result.error === undefined) return result.value;
-  throw refusal(result.error.details.map(({ path, message }) => ({ pointer: `/${path.join('/')}`, detail: message })));
-}
-
 function refusal(errors: FieldError[]): AppError {
-  return new AppError('validation_failed', 'The request has faults; each is named in errors.', {
-    errors: errors.slice(0, 50),
-  });
+  return new AppError('validation_failed', 'The request has faults; each is named in errors.', { errors });
 }

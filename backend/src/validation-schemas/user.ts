@@ -2,14 +2,13 @@ import Joi from 'joi';
 
 import { AppError } from '../errors';
 import type { BatchRequest } from '../types/user';
-import { toFieldErrors } from './event';
+import { OPTIONS, validate, validateQuery } from './validate';
 
 /** What may enter as a question about users. */
 
 const BATCH_MAX_USERS = 100;
 const STREAM_MAX_USERS = 10_000;
 const MAX_AGE_SECONDS = 2 ** 31 - 1;
-const FIELDS_MAX = 16;
 
 interface UserOptions {
   readonly includeAnalytics?: boolean;
@@ -62,8 +61,6 @@ export const summaryQuerySchema = Joi.object<UserOptions, true>({
   'object.unknown': 'is not a parameter of this path; there are includeAnalytics and maxAge',
 });
 
-const LABELS = { label: false, wrap: { label: false } } as const;
-
 /**
  * Reads the body of `POST /users/batch-info`. Throws AppError `validation_failed` naming every fault (of over a hundred ids the first), and
  * `batch_too_large`.
@@ -76,15 +73,11 @@ export function readBatchInfo(raw: unknown, isStreamed: boolean): BatchRequest {
     const hint = isStreamed ? '' : `; up to ${STREAM_MAX_USERS} are answered with Accept: application/x-ndjson`;
     throw new AppError('batch_too_large', `A batch holds at most ${limit} user ids, this one has ${count}${hint}.`);
   }
-  const isHuge = typeof raw === 'object' && raw !== null && Object.keys(raw).length > FIELDS_MAX;
-  const abortEarly = isHuge || count > BATCH_MAX_USERS;
-  const checked = batchInfoSchema.validate(raw, { abortEarly, convert: false, errors: LABELS });
-  if (checked.error !== undefined) {
-    throw new AppError('validation_failed', 'Send { "userIds": [ … ], "includeAnalytics"?: true, "maxAge"?: 30 }.', {
-      errors: toFieldErrors(checked.error),
-    });
-  }
-  return { userIds: checked.value.userIds, ...toOptions(checked.value) };
+  const checked = validate(batchInfoSchema, raw, {
+    abortEarly: count > BATCH_MAX_USERS,
+    detail: 'Send { "userIds": [ … ], "includeAnalytics"?: true, "maxAge"?: 30 }.',
+  });
+  return { userIds: checked.userIds, ...toOptions(checked) };
 }
 
 const PLAIN_SECONDS = /^(?:0|[1-9][0-9]{0,8})$/;
@@ -106,21 +99,15 @@ export function readPlainSummaryQuery(query: Readonly<Record<string, unknown>>):
 export function readSummaryQuery(raw: unknown): Omit<BatchRequest, 'userIds'> {
   const plain = readPlainSummaryQuery(raw as Record<string, unknown>);
   if (plain !== null) return toOptions(plain);
-  // The query parser's objects have no prototype, which Joi does not expect.
-  const checked = summaryQuerySchema.validate({ ...(raw as object) }, { abortEarly: true, errors: LABELS });
-  if (checked.error !== undefined) {
-    throw new AppError('validation_failed', 'The query may hold includeAnalytics=true|false and maxAge=seconds.', {
-      errors: toFieldErrors(checked.error),
-    });
-  }
-  return toOptions(checked.value);
+  const detail = 'The query may hold includeAnalytics=true|false and maxAge=seconds.';
+  return toOptions(validateQuery(summaryQuerySchema, raw as object, { abortEarly: true, detail }));
 }
 
 /** Checks the id in a path. Throws AppError `validation_failed`. */
 export function readUserId(raw: unknown): string {
   // The schema finds the words for what is wrong; to find that nothing is would take it ten times as long.
   if (typeof raw === 'string' && USER_ID.test(raw)) return raw;
-  const checked = userIdSchema.required().validate(raw, { errors: LABELS });
+  const checked = userIdSchema.required().validate(raw, OPTIONS);
   if (checked.error === undefined) return checked.value;
   throw new AppError('validation_failed', 'The id in the path is no user id.', {
     errors: [{ pointer: '/id', detail: checked.error.message }],

@@ -122,6 +122,44 @@ describe('dead letters', () => {
     expect((await get('/deliveries?status=discarded')).body.data).toMatchObject([{ event_id: id }]);
   });
 
+  test('a pending one is put aside too: it is never sent, and its event is discarded', async () => {
+    const later = new Date(Date.now() + DAY_MS).toISOString();
+    const scheduled = await gateway.post('/events', purchase({ deliver_at: later, user_id: 'discarder' }));
+    const id = String(scheduled.body.event_id);
+    const answer = await post(`/events/${id}/discard`, { reason: 'it is poisoned' });
+    expect(answer).toMatchObject({ status: 200, body: { discarded: 1, status: 'discarded' } });
+    expect((await get(`/events/${id}`)).body).toMatchObject({
+      status: 'discarded',
+      deliveries: [{ status: 'discarded', dead_reason: 'discarded', next_attempt_at: null, attempts: 0 }],
+    });
+    expect((await get('/events?status=discarded&user_id=discarder')).body.data).toMatchObject([{ event_id: id }]);
+    expect((await get('/deliveries?dead_reason=discarded')).body.data).toMatchObject([{ event_id: id }]);
+    const repeat = await gateway.post('/events', purchase({ deliver_at: later, user_id: 'discarder', event_id: id }));
+    expect(repeat).toMatchObject({ status: 202, body: { duplicate: true, status: 'discarded' } });
+    expect((await post(`/events/${id}/discard`)).status).toBe(409);
+  });
+
+  test('one that an attempt holds is not discarded; the answer says what to do', async () => {
+    let answerNow: () => void = () => undefined;
+    destination.answering = (_call, _body, response) => {
+      answerNow = () => response.writeHead(202, { 'content-type': 'application/json' }).end(accepted.body);
+      return null;
+    };
+    const calls = destination.calls.length;
+    const event = purchase({ event_id: randomUUID() });
+    const { event_id: id } = (await gateway.post('/events', event)).body as { event_id: string };
+    await destination.until((now) => now.calls.length > calls);
+    const refused = await post(`/events/${id}/discard`);
+    expect(refused.status).toBe(409);
+    expect(refused.body).toMatchObject({ code: 'invalid_state' });
+    expect(refused.body.detail).toContain('adeventsx is delivering');
+    expect(refused.body.detail).toContain('POST /destinations/adeventsx/pause');
+    destination.answering = () => accepted;
+    answerNow();
+    const repeat = await gateway.post('/events', event, { Prefer: 'wait=10' });
+    expect(repeat.body).toMatchObject({ status: 'delivered', duplicate: true });
+  });
+
   test('an event that is not there is 404', async () => {
     expect((await post(`/events/${randomUUID()}/replay`)).status).toBe(404);
     expect((await post(`/events/nonsense/discard`)).status).toBe(404);
@@ -142,6 +180,36 @@ describe('many at once', () => {
     });
     for (const id of ids) expect(await outcome(id)).toBe('delivered');
     expect((await post('/deliveries/replay', {})).body).toMatchObject({ matched: 0, replayed: 0 });
+  });
+
+  test('pending ones are discarded only where the filter names them', async () => {
+    const later = new Date(Date.now() + DAY_MS).toISOString();
+    for (let count = 0; count < 2; count += 1) {
+      await gateway.post('/events', purchase({ deliver_at: later, user_id: 'many' }));
+    }
+    expect((await post('/deliveries/discard', { user_id: 'many' })).body).toMatchObject({ matched: 0 });
+    const asked = { user_id: 'many', status: 'pending' };
+    expect((await post('/deliveries/discard', { ...asked, dry_run: true })).body).toMatchObject({ matched: 2 });
+    expect((await post('/deliveries/discard', { filter: asked })).body).toMatchObject({ matched: 2, discarded: 2 });
+    expect((await get('/deliveries?user_id=many')).body.data).toMatchObject([
+      { status: 'discarded' },
+      { status: 'discarded' },
+    ]);
+  });
+
+  test('deliveries are found by the user, the HTTP status and the error', async () => {
+    const [id] = await makeDead(1, { user_id: 'searched' });
+    const found = async (query: string) => {
+      const { data } = (await get(`/deliveries?${query}`)).body as { data: { event_id: string }[] };
+      return data.map(({ event_id }) => event_id);
+    };
+    expect(await found('user_id=searched')).toEqual([id]);
+    expect(await found('user_id=searched&http_status=400&error=http_400&status=dead')).toEqual([id]);
+    expect(await found('user_id=searched&http_status=503')).toEqual([]);
+    expect(await found('user_id=searched&error=ECONNRESET')).toEqual([]);
+    expect(await found('http_status=400')).toContain(id);
+    await post('/deliveries/discard', { user_id: 'searched', http_status: 400 });
+    expect(await found('user_id=searched&status=discarded')).toEqual([id]);
   });
 
   test('what is delivered needs force', async () => {
@@ -171,6 +239,8 @@ describe('many at once', () => {
     ['/deliveries/replay', { filter: 'all' }, '/filter'],
     ['/deliveries/replay', { from: 'yesterday' }, '/from'],
     ['/deliveries/discard', { status: 'delivered' }, '/status'],
+    ['/deliveries/discard', { status: 'delivering' }, '/status'],
+    ['/deliveries/replay', { http_status: '400' }, '/http_status'],
     ['/deliveries/discard', { event_id: 'x' }, '/event_id'],
     ['/destinations/adeventsx/pause', { reason: '' }, '/reason'],
     ['/destinations/adeventsx/resume', { reason: 'x' }, '/reason'],
@@ -180,12 +250,20 @@ describe('many at once', () => {
     expect(answer.body).toMatchObject({ code: 'validation_failed', errors: [{ pointer }] });
   });
 
-  test.each(['status=gone', 'limit=0', 'limit=201', 'limit=1&limit=2', 'cursor=abc', 'to=x', 'colour=red'])(
-    'GET /deliveries?%s is refused',
-    async (query) => {
-      expect(await get(`/deliveries?${query}`)).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
-    },
-  );
+  test.each([
+    'status=gone',
+    'http_status=abc',
+    'http_status=700',
+    'user_id=',
+    'limit=0',
+    'limit=201',
+    'limit=1&limit=2',
+    'cursor=abc',
+    'to=x',
+    'colour=red',
+  ])('GET /deliveries?%s is refused', async (query) => {
+    expect(await get(`/deliveries?${query}`)).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
+  });
 });
 
 describe('destinations', () => {

@@ -17,7 +17,7 @@ import {
 const FULL_EVENT = {
   clickId: 'click-9',
   deliverAt: 1_700_000_600_000,
-  properties: JSON.parse('{"__proto__":{"a":1},"constructor":"x","text":"nul\\u0000 and \\ud800","1":[]}'),
+  properties: '{"__proto__":{"a":1},"constructor":"x","text":"nul\\u0000 and \\ud800","1":[1e400,-0]}',
 };
 const SPARE_EVENT = { valueCents: null, currency: null, campaignId: null, clickId: null, properties: null };
 
@@ -66,7 +66,6 @@ function describeStored(open: OpenStore): void {
     });
     const view = await store.find(newEvent.event);
     expect(view?.event).toEqual(newEvent.event);
-    expect(JSON.stringify(view?.event.properties)).toBe(JSON.stringify(newEvent.event.properties));
   });
 
   it('stores each delivery with its own payload and due date', async () => {

@@ -25,6 +25,9 @@ export function describeDelivering(open: OpenStore): void {
   describe('taking what is due', () => {
     describeClaiming(open);
   });
+  describe('taking around what is left out', () => {
+    describeExcept(open);
+  });
   describe('leases', () => {
     describeReplayLimit(open);
     describeLeases(open);
@@ -139,6 +142,60 @@ function describeClaiming(open: OpenStore): void {
     expect([idsOf(two), two.nextDueAt]).toEqual([[uuid(3), uuid(2)], 0]);
     const last = await claim(store, { now: 100, limit: 2 });
     expect(last.claimed).toMatchObject([{ eventId: uuid(1), isReplay: true, attempt: 2 }]);
+  });
+}
+
+function describeExcept(open: OpenStore): void {
+  const REQUEST = { destination: 'ads', limit: 2, now: 100, leaseMs: LEASE_MS };
+
+  async function openFive() {
+    const store = await open();
+    await store.accept(
+      makeEvents(5, (number) => ({ dueAt: number * 10 })),
+      ROOMY,
+    );
+    const { data } = await store.listDeliveries({ limit: 10 });
+    const ids = data.map(({ deliveryId }) => deliveryId).reverse();
+    return { store, except: (...numbers: number[]) => ids.filter((_id, index) => numbers.includes(index + 1)) };
+  }
+
+  it('leaves the named ones alone, wherever they stand in the queue, and says when the next other falls due', async () => {
+    const { store, except } = await openFive();
+    const first = await store.claimDue({ ...REQUEST, except: except(1, 3, 4) });
+    expect([idsOf(first), first.nextDueAt]).toEqual([[uuid(2), uuid(5)], null]);
+    const second = await store.claimDue({ ...REQUEST, limit: 1, except: except(1) });
+    expect([idsOf(second), second.nextDueAt]).toEqual([[uuid(3)], 40]);
+    const rest = await store.claimDue(REQUEST);
+    expect([idsOf(rest), rest.nextDueAt]).toEqual([[uuid(1), uuid(4)], 100 + LEASE_MS]);
+  });
+
+  it('takes nothing where only those are due, and looks past them for the next', async () => {
+    const { store, except } = await openFive();
+    const none = await store.claimDue({ ...REQUEST, now: 25, except: except(1, 2, 3) });
+    expect(none).toEqual({ claimed: [], buried: [], nextDueAt: 40 });
+    const all = await store.claimDue({ ...REQUEST, except: except(1, 2, 3, 4, 5) });
+    expect(all).toEqual({ claimed: [], buried: [], nextDueAt: null });
+    const unknown = await store.claimDue({ ...REQUEST, limit: 0, except: [...except(1), 999_900] });
+    expect(unknown).toEqual({ claimed: [], buried: [], nextDueAt: 20 });
+  });
+
+  it('leaves out replays too', async () => {
+    const { store, except } = await openFive();
+    const { claimed } = await store.claimDue({ ...REQUEST, limit: 5 });
+    await store.settle(claimed.map((taken) => rejected(taken)));
+    const deliveryIds = claimed.map(({ deliveryId }) => deliveryId);
+    await store.replay({ deliveryIds, at: 20, from: ['dead'], actor: 'operator' });
+    const first = await store.claimDue({ ...REQUEST, replayLimit: 1, except: except(1, 2) });
+    expect([idsOf(first), first.nextDueAt]).toEqual([[uuid(3)], null]);
+    const second = await store.claimDue({ ...REQUEST, limit: 1, replayLimit: 2, except: except(1, 2) });
+    expect([idsOf(second), second.nextDueAt]).toEqual([[uuid(4)], 20]);
+  });
+
+  it('refuses to leave out more than it is bounded for', async () => {
+    const { store } = await openFive();
+    const except = Array.from({ length: 17 }, (_, index) => index);
+    await expect(store.claimDue({ ...REQUEST, except })).rejects.toThrow('at most 16');
+    expect((await store.claimDue({ ...REQUEST, except: except.slice(1) })).claimed).toHaveLength(2);
   });
 }
 

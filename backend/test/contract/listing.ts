@@ -10,6 +10,7 @@ import {
   type EventFixture,
   makeEvent,
   makeEvents,
+  passedOver,
   rejected,
   ROOMY,
   uuid,
@@ -95,6 +96,34 @@ export function describeListing(open: OpenStore): void {
     },
   );
 
+  it('derives the status of an event from all its deliveries, in views and as a filter', async () => {
+    const store = await open();
+    const states = ['pending', 'delivering', 'delivered', 'dead', 'discarded'] as const;
+    const pairs = states.flatMap((ads) => states.map((crm) => [ads, crm] as const));
+    await store.accept(
+      makeEvents(pairs.length, (number) => ({ to: pairs[number - 1]?.map((_state, place) => `d${place}`) ?? [] })),
+      ROOMY,
+    );
+    for (const place of [0, 1]) {
+      await settleAs(store, `d${place}`, (eventId) => pairs[Number(eventId.slice(-12)) - 1]?.[place] ?? 'pending');
+    }
+    const statusOf = (pair: readonly string[]) => {
+      if (pair.includes('dead')) return 'dead';
+      if (pair.includes('pending') || pair.includes('delivering')) return 'pending';
+      return pair.includes('delivered') ? 'delivered' : 'discarded';
+    };
+    const expected = new Map(pairs.map((pair, index) => [uuid(index + 1), statusOf(pair)]));
+    for (const status of ['stored', 'pending', 'delivered', 'dead', 'discarded'] as const) {
+      const query = { clientId: null, status, limit: 100 };
+      const data = await allPages((cursor) => store.list({ ...query, ...(cursor && { cursor }) }), 100);
+      expect(data.every((view) => view.status === status)).toBe(true);
+      const ids = [...expected].filter(([, other]) => other === status).map(([id]) => id);
+      expect(data.map(({ event }) => event.eventId)).toEqual(ids.reverse());
+    }
+    const [repeat] = await store.accept([makeEvent({ eventId: uuid(25), to: ['d0', 'd1'] })], ROOMY);
+    expect(repeat).toMatchObject({ kind: 'duplicate', status: 'discarded' });
+  });
+
   it("refuses the other list's cursor", async () => {
     const store = await open();
     await store.accept(makeEvents(2), ROOMY);
@@ -111,6 +140,8 @@ export function describeListing(open: OpenStore): void {
     async () => {
       const store = await open();
       const { events, deliveries } = await fillAtRandom(store);
+      const users = new Map(events.map(({ event }) => [`${event.clientId} ${event.eventId}`, event.userId]));
+      const userOf = ({ clientId, eventId }: DeliveryView) => users.get(`${clientId} ${eventId}`);
       await fc.assert(
         fc.asyncProperty(eventQuery(), async (query) => {
           const found = await allPages((cursor) => store.list({ ...query, ...(cursor && { cursor }) }), query.limit);
@@ -121,7 +152,7 @@ export function describeListing(open: OpenStore): void {
       await fc.assert(
         fc.asyncProperty(deliveryQuery(), async (query) => {
           const read = (cursor?: string) => store.listDeliveries({ ...query, ...(cursor && { cursor }) });
-          expect(await allPages(read, query.limit)).toEqual(deliveries.filter(matchesDelivery(query)));
+          expect(await allPages(read, query.limit)).toEqual(deliveries.filter(matchesDelivery(query, userOf)));
         }),
         { numRuns: propertyRuns(400) },
       );
@@ -148,6 +179,19 @@ async function fillAtRandom(store: EventStore): Promise<{ events: EventView[]; d
   return readBack(store, distinct);
 }
 
+/** Brings each pending delivery of a destination into the state that is wanted for its event. */
+async function settleAs(store: EventStore, destination: string, wanted: (eventId: string) => string): Promise<void> {
+  const { claimed } = await claim(store, { destination });
+  const of = (...states: string[]) => claimed.filter(({ eventId }) => states.includes(wanted(eventId)));
+  await store.settle([
+    ...of('pending').map((one) => passedOver(one, 1)),
+    ...of('delivered').map((one) => delivered(one)),
+    ...of('dead', 'discarded').map((one) => rejected(one)),
+  ]);
+  const deliveryIds = of('discarded').map(({ deliveryId }) => deliveryId);
+  await store.discard({ deliveryIds, at: 1, from: ['dead'], actor: 'operator', reason: 'test' });
+}
+
 /** Leaves the deliveries of a destination in all five states. */
 async function settleSome(store: EventStore, destination: string): Promise<void> {
   const { claimed } = await claim(store, { destination, limit: 60, now: 1 });
@@ -158,7 +202,7 @@ async function settleSome(store: EventStore, destination: string): Promise<void>
   });
   await store.settle(settlements);
   const deliveryIds = claimed.filter((_, index) => index % 4 === 2).map(({ deliveryId }) => deliveryId);
-  await store.discard({ deliveryIds, at: 1, actor: 'operator', reason: 'test' });
+  await store.discard({ deliveryIds, at: 1, from: ['dead'], actor: 'operator', reason: 'test' });
 }
 
 async function readBack(store: EventStore, accepted: readonly NewEvent[]) {
@@ -189,7 +233,7 @@ function eventQuery(): fc.Arbitrary<EventQuery> {
       ...page,
       userId: sometimes(USERS, 'nobody'),
       eventName: sometimes(NAMES, 'unknown'),
-      status: sometimes(['stored', 'pending', 'delivered', 'dead'] as const),
+      status: sometimes(['stored', 'pending', 'delivered', 'dead', 'discarded'] as const),
       destination: sometimes(['ads', 'crm', 'web'], 'none'),
       fromSeconds: sometimes(SECONDS, 1, -1, 3e9),
       toSeconds: sometimes(SECONDS, 1, -1, 3e9),
@@ -207,7 +251,10 @@ function deliveryQuery(): fc.Arbitrary<DeliveryQuery> {
       eventName: sometimes(NAMES, 'unknown'),
       clientId: sometimes(CLIENTS, 'nobody'),
       eventId: sometimes([uuid(0), uuid(7), uuid(50)], uuid(9999)),
-      deadReason: sometimes(['rejected', 'retries_exhausted', 'payload_corrupt'] as const),
+      deadReason: sometimes(['rejected', 'retries_exhausted', 'payload_corrupt', 'discarded'] as const),
+      userId: sometimes(USERS, 'nobody'),
+      httpStatus: sometimes([202, 400], 503),
+      error: sometimes(['http_400'], 'http_503'),
       from: sometimes(ACCEPTED_AT, 1, -1, 3e12),
       to: sometimes(ACCEPTED_AT, 1, -1, 3e12),
     },
@@ -229,9 +276,13 @@ function matchesEvent(query: EventQuery) {
     ].every(Boolean);
 }
 
-function matchesDelivery({ limit: _limit, from, to, ...equal }: DeliveryQuery) {
+function matchesDelivery(query: DeliveryQuery, userOf: (view: DeliveryView) => string | undefined) {
+  const { limit: _limit, from, to, userId, httpStatus, error, ...equal } = query;
   return (view: DeliveryView): boolean =>
     (from === undefined || from <= view.createdAt) &&
     (to === undefined || to >= view.createdAt) &&
+    (userId === undefined || userId === userOf(view)) &&
+    (httpStatus === undefined || httpStatus === view.lastHttpStatus) &&
+    (error === undefined || error === view.lastError) &&
     Object.entries(equal).every(([field, value]) => view[field as keyof DeliveryView] === value);
 }

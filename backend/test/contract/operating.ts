@@ -2,6 +2,7 @@
 import type { EventStore, Settlement } from '../../src/interfaces/event-store';
 import type { ClaimedDelivery, Hold } from '../../src/types/delivery';
 import {
+  acceptKinds,
   claimOne,
   delivered,
   makeDelivery,
@@ -75,12 +76,45 @@ function describeMoves(open: OpenStore): void {
   it('discards a dead delivery, and keeps why it died', async () => {
     const store = await open();
     const id = await makeDelivery(store, 'dead');
-    expect(await store.discard({ deliveryIds: [id], at: 70, actor: 'operator', reason: 'a test order' })).toBe(1);
+    const command = { deliveryIds: [id], at: 70, from: ['dead'], actor: 'operator', reason: 'a test order' } as const;
+    expect(await store.discard(command)).toBe(1);
     expect((await store.find(KEY))?.deliveries[0]).toMatchObject({ status: 'discarded', deadReason: 'rejected' });
     const [action] = await store.actions(1);
     expect(action).toMatchObject({ at: 70, actor: 'operator', action: 'discard' });
     expect(action?.detail).toContain('a test order');
     expect(action?.detail).toContain(String(id));
+  });
+
+  it('discards a pending delivery: it leaves the queue and the backlog, and is fenced from an attempt of before', async () => {
+    const store = await open();
+    await store.accept([makeEvent()], ROOMY);
+    const taken = await claimOne(store);
+    await store.settle([retryable(taken, { dueAt: 40, retryUntil: 90 })]);
+    const command = { deliveryIds: [taken.deliveryId], at: 30, from: ['dead', 'pending'], actor: 'operator' } as const;
+    expect(await store.discard({ ...command, reason: 'poisoned' })).toBe(1);
+    expect(await store.find(KEY)).toMatchObject({
+      status: 'discarded',
+      deliveries: [{ status: 'discarded', deadReason: 'discarded', nextAttemptAt: null, attempts: 1 }],
+    });
+    expect(await store.claimDue({ destination: 'ads', limit: 9, now: 9999, leaseMs: 1 })).toEqual({
+      ...{ claimed: [], buried: [], nextDueAt: null },
+    });
+    expect(await store.settle([delivered(taken)])).toEqual(['stale']);
+    expect(await store.replay({ ...command, from: ['dead', 'delivered'] })).toBe(0);
+    expect(await acceptKinds(store, [makeEvent({ eventId: uuid(2) })], 1)).toEqual(['inserted']);
+    expect(await store.countByStatus()).toEqual([
+      { destination: 'ads', status: 'discarded', count: 1 },
+      { destination: 'ads', status: 'pending', count: 1 },
+    ]);
+  });
+
+  it('leaves a delivery that an attempt holds, and the attempt settles as if nothing had been asked', async () => {
+    const store = await open();
+    await store.accept([makeEvent()], ROOMY);
+    const taken = await claimOne(store);
+    const command = { deliveryIds: [taken.deliveryId], at: 30, from: ['dead', 'pending'], actor: 'operator' } as const;
+    expect(await store.discard({ ...command, reason: 'too late' })).toBe(0);
+    expect(await store.settle([delivered(taken)])).toEqual(['applied']);
   });
 
   it.each(STATES)('moves what is %s only where that is allowed', async (status) => {
@@ -91,8 +125,9 @@ function describeMoves(open: OpenStore): void {
     expect(await store.replay({ ...command, from: [] })).toBe(0);
     if (status !== 'dead') {
       expect(await store.replay({ ...command, from: ['dead'] })).toBe(0);
-      expect(await store.discard({ ...command, reason: 'test' })).toBe(0);
+      expect(await store.discard({ ...command, from: ['dead'], reason: 'test' })).toBe(0);
     }
+    if (status !== 'pending') expect(await store.discard({ ...command, from: ['pending'], reason: 'test' })).toBe(0);
     if (status !== 'delivered') expect(await store.replay({ ...command, from: ['delivered'] })).toBe(0);
     expect(await stateOf(store)).toEqual(before);
   });
@@ -102,7 +137,7 @@ function describeMoves(open: OpenStore): void {
     const id = await makeDelivery(store, 'dead');
     const command = { deliveryIds: [id, 999_900, id], at: 50, actor: 'operator' };
     expect(await store.replay({ ...command, from: ['dead'] })).toBe(1);
-    expect(await store.discard({ ...command, reason: 'test' })).toBe(0);
+    expect(await store.discard({ ...command, from: ['dead'], reason: 'test' })).toBe(0);
     expect(await store.replay({ ...command, deliveryIds: [], from: ['dead'] })).toBe(0);
     expect(await store.actions(10)).toHaveLength(1);
   });
@@ -143,6 +178,44 @@ function describeHolds(open: OpenStore): void {
     expect(await store.holds()).toEqual([other]);
   });
 
+  it('adds up for how long a destination was held, and says since when it is', async () => {
+    const store = await open();
+    expect(await store.heldMs()).toEqual([]);
+    await store.setHold('ads', hold, action);
+    expect(await store.heldMs()).toEqual([{ destination: 'ads', heldMs: 0, since: 5 }]);
+    // Another reason: the time goes on from the first hold's start.
+    await store.setHold('ads', { ...hold, since: 12, reason: 'longer' }, action);
+    expect(await store.heldMs()).toEqual([{ destination: 'ads', heldMs: 7, since: 12 }]);
+    await store.setHold('ads', null, { ...action, at: 105 });
+    await store.setHold('ads', null, { ...action, at: 999 });
+    expect(await store.heldMs()).toEqual([{ destination: 'ads', heldMs: 100, since: null }]);
+    await store.setHold('ads', { ...hold, since: 1000 }, action);
+    await store.setHold('ads', null, { ...action, at: 1001 });
+    expect(await store.heldMs()).toEqual([{ destination: 'ads', heldMs: 101, since: null }]);
+  });
+
+  it('takes no time back where the clock was set back during a hold', async () => {
+    const store = await open();
+    await store.setHold('ads', { ...hold, since: 500 }, action);
+    await store.setHold('ads', null, { ...action, at: 100 });
+    expect(await store.heldMs()).toEqual([{ destination: 'ads', heldMs: 0, since: null }]);
+  });
+
+  it('adds the time of holds that are not stored, and takes only whole times', async () => {
+    const store = await open();
+    await store.addHeld('crm', 0);
+    await store.addHeld('ads', 30);
+    await store.addHeld('ads', 12);
+    expect(await store.heldMs()).toEqual([
+      { destination: 'ads', heldMs: 42, since: null },
+      { destination: 'crm', heldMs: 0, since: null },
+    ]);
+    for (const ms of [-1, 0.5, Number.NaN, Infinity]) {
+      await expect(store.addHeld('ads', ms)).rejects.toThrow('cannot be added');
+    }
+    expect(await store.actions(10)).toEqual([]);
+  });
+
   it('records who did what, newest first', async () => {
     const store = await open();
     await store.setHold('ads', hold, action);
@@ -161,7 +234,7 @@ function describeHolds(open: OpenStore): void {
     for (let at = 1; at <= 4; at += 1) await store.recordAction({ ...action, at });
     expect((await store.actions(10)).map(({ at }) => at)).toEqual([4, 3, 2]);
     await store.setHold('ads', null, { ...action, at: 5 });
-    await store.discard({ deliveryIds: [100], at: 6, actor: 'operator', reason: 'r' });
+    await store.discard({ deliveryIds: [100], at: 6, from: ['dead'], actor: 'operator', reason: 'r' });
     expect((await store.actions(10)).map(({ at }) => at)).toEqual([6, 5, 4]);
   });
 }

@@ -40,10 +40,19 @@ const accept: fc.Arbitrary<Step> = fc
 
 const claim: fc.Arbitrary<Step> = fc
   .record(
-    { destination, limit: small, leaseMs: fc.integer({ min: 1, max: 20 }), replayLimit: small },
+    {
+      destination,
+      limit: small,
+      leaseMs: fc.integer({ min: 1, max: 20 }),
+      replayLimit: small,
+      leftOut: fc.array(fc.nat(30), { minLength: 1, maxLength: 3 }),
+    },
     { requiredKeys: ['destination', 'limit', 'leaseMs'] },
   )
-  .map((request) => (store, now) => store.claimDue({ ...request, now }));
+  .map(({ leftOut, ...request }) => (store, now, claimed) => {
+    const except = leftOut?.flatMap((index) => claimed[index % Math.max(claimed.length, 1)]?.deliveryId ?? []);
+    return store.claimDue({ ...request, now, ...(except && { except }) });
+  });
 
 const settle: fc.Arbitrary<Step> = fc
   .array(
@@ -74,12 +83,23 @@ const operate: fc.Arbitrary<Step> = fc
   .record({
     which: fc.array(fc.nat(30), { maxLength: 4 }),
     from: fc.constantFrom<('dead' | 'delivered')[]>(['dead'], ['dead', 'delivered'], []),
+    discardFrom: fc.constantFrom<('dead' | 'pending')[]>(['dead'], ['dead', 'pending'], ['pending'], []),
     isReplay: fc.boolean(),
   })
-  .map(({ which, from, isReplay }) => (store, at, claimed) => {
+  .map(({ which, from, discardFrom, isReplay }) => (store, at, claimed) => {
     const deliveryIds = which.flatMap((index) => claimed[index % Math.max(claimed.length, 1)]?.deliveryId ?? []);
     if (isReplay) return store.replay({ deliveryIds, at, from, actor: 'operator' });
-    return store.discard({ deliveryIds, at, actor: 'operator', reason: 'test' });
+    return store.discard({ deliveryIds, at, from: discardFrom, actor: 'operator', reason: 'test' });
+  });
+
+const hold: fc.Arbitrary<Step> = fc
+  .record({ destination, kind: fc.constantFrom('operator', 'gone', 'none', 'unstored'), ago: small })
+  .map(({ destination: name, kind, ago }) => (store, now) => {
+    if (kind === 'unstored') return store.addHeld(name, ago);
+    const action = { at: now, actor: 'operator', action: 'test', detail: kind };
+    if (kind === 'none') return store.setHold(name, null, action);
+    const standing = { destination: name, kind, since: now - ago, reason: 'test', actor: 'operator' } as const;
+    return store.setHold(name, standing, action);
   });
 
 const prune: fc.Arbitrary<Step> = fc
@@ -91,6 +111,7 @@ const step = fc.oneof(
   { arbitrary: claim, weight: 5 },
   { arbitrary: settle, weight: 5 },
   { arbitrary: operate, weight: 2 },
+  { arbitrary: hold, weight: 1 },
   { arbitrary: prune, weight: 1 },
 );
 
@@ -106,16 +127,17 @@ async function everythingIn(store: EventStore): Promise<unknown> {
     counts: await store.countByStatus(),
     possibleDuplicates: await store.possibleDuplicates(),
     actions: await store.actions(1000),
+    holds: [await store.holds(), await store.heldMs()],
   };
 }
 
 /** SQLite leaves out the row number of an event that it finds stored already; nothing else of an id means anything. */
 function withoutIds(value: unknown): unknown {
-  const text = JSON.stringify(value, (key, field) => {
+  const text: string | undefined = JSON.stringify(value, (key, field) => {
     if (key === 'deliveryId') return undefined;
     return key === 'detail' ? String(field).replace(/: [^;]*/, '') : field;
   });
-  return JSON.parse(text);
+  return JSON.parse(text ?? 'null');
 }
 
 class Walker {

@@ -37,6 +37,7 @@ describe('verify of a SQLite file', () => {
     ['a count of nothing', `INSERT INTO tallies VALUES ('x', 'dead', 2)`, 'tally', '0 deliveries are dead'],
     ['an attempt that was never made', 'UPDATE attempts SET number = 9', 'state', 'attempt 9'],
     ['a state that is none', `UPDATE deliveries SET delivered_at = 1 WHERE id = 200`, 'engine', 'CHECK'],
+    ['a time of holds below nothing', `INSERT INTO held_times VALUES ('ads', -1)`, 'engine', 'CHECK'],
   ])('finds %s', async (_title, change, kind, detail) => {
     const { faults } = await faultsAfter(change);
     expect(faults).toEqual([{ kind, detail: expect.stringContaining(detail) }]);

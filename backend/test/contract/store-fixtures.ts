@@ -42,7 +42,7 @@ export function makeEvent({ to = ['ads'], dueAt = 0, content = 'same', ...fields
     currency: 'EUR',
     campaignId: 'spring',
     clickId: null,
-    properties: { size: 'L', nested: { list: [1, null, true] } },
+    properties: '{"size":"L","nested":{"list":[1,null,true,1E5]}}',
     deliverAt: null,
     acceptedAt: 1_700_000_000_500,
     ...fields,
@@ -136,7 +136,8 @@ export async function makeDelivery(
   if (status === 'delivered') await store.settle([delivered(taken)]);
   if (status === 'dead' || status === 'discarded') await store.settle([rejected(taken)]);
   if (status === 'discarded') {
-    await store.discard({ deliveryIds: [taken.deliveryId], at: 30, actor: 'operator', reason: 'test event' });
+    const deliveryIds = [taken.deliveryId];
+    await store.discard({ deliveryIds, at: 30, from: ['dead'], actor: 'operator', reason: 'test event' });
   }
   return taken.deliveryId;
 }

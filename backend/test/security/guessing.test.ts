@@ -25,11 +25,11 @@ test('of 10 000 wrong secrets ten a minute are tried, and the right one is not f
   // A hundred a second: 100 s, so two minutes begin.
   for (let attempt = 0; attempt < 10_000; attempt += 1) {
     const clientSecret = attempt % 1000 === 500 ? SECRET : `guess-${String(attempt)}`;
-    counts[auth.grant({ clientId: 'known-client', clientSecret, address: '192.0.2.1' }).kind] += 1;
+    counts[auth.grant({ clientId: 'known-client', secrets: [clientSecret], address: '192.0.2.1' }).kind] += 1;
     runtime.stall(10);
   }
   expect(counts).toEqual({ granted: 0, refused: 20, limited: 9_980, scope_refused: 0 });
-  expect(auth.grant({ clientId: 'known-client', clientSecret: SECRET, address: '192.0.2.2' }).kind).toBe('granted');
+  expect(auth.grant({ clientId: 'known-client', secrets: [SECRET], address: '192.0.2.2' }).kind).toBe('granted');
 });
 
 /** Welch's t between two samples, after what took longer than nine in ten is left out of both (interruptions, not the work). */
@@ -55,7 +55,7 @@ test('how long a refusal takes does not tell an unknown client from a wrong secr
     const clientSecret = randomBytes(24).toString('hex');
     const address = `10.${String(attempt % 251)}.${String((attempt >> 8) % 251)}.${String(attempt % 249)}`;
     const startedAt = process.hrtime.bigint();
-    auth.grant({ clientId, clientSecret, address });
+    auth.grant({ clientId, secrets: [clientSecret], address });
     const took = Number(process.hrtime.bigint() - startedAt);
     // The first ones warm the code up.
     if (attempt >= 2_000) samples[clientId].push(took);

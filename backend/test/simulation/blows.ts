@@ -169,7 +169,7 @@ export class Blows {
     const common = { isDryRun: false, actor: OPERATOR };
     const acting =
       what === 'discard'
-        ? deadLetters.discard({ ...common, filter: {}, reason: 'no use' }, signal)
+        ? deadLetters.discard({ ...common, filter: { status: 'dead' }, reason: 'no use' }, signal)
         : deadLetters.replay({ ...common, filter: { status }, force }, signal);
     // Where the store cannot, the operator is told so and leaves it.
     await acting.catch(() => undefined);

@@ -22,6 +22,7 @@ import type {
   ClaimedDelivery,
   DeliveryView,
   EventView,
+  HeldTime,
   Hold,
   OperatorAction,
   PossibleDuplicateCount,
@@ -116,6 +117,14 @@ export class SimulatedStore implements EventStore {
 
   setHold(destination: string, hold: Hold | null, action: OperatorAction): Promise<void> {
     return this.write('setHold', () => this.memory.setHold(destination, hold, action));
+  }
+
+  heldMs(): Promise<HeldTime[]> {
+    return this.read(() => this.memory.heldMs());
+  }
+
+  addHeld(destination: string, ms: number): Promise<void> {
+    return this.write('addHeld', () => this.memory.addHeld(destination, ms));
   }
 
   actions(limit: number): Promise<OperatorAction[]> {

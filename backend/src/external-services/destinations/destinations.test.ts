@@ -29,7 +29,7 @@ const event: AcceptedEvent = {
   currency: null,
   campaignId: 'spring',
   clickId: null,
-  properties: { id: 'forged', colour: 'red' },
+  properties: '{"id":"forged","colour":"red","lat":277.199999999999989}',
   deliverAt: null,
   acceptedAt: 1_700_000_000_500,
 };
@@ -44,7 +44,7 @@ describe('the payloads', () => {
 
   it('of the event API are its three keys and what the event came with, which cannot replace them', () => {
     expect(payloadOf(new EventApiDestination({ ...common, apiKey: null }, client))).toBe(
-      `{"id":"${event.eventId}","name":"purchase","userId":"u","valueCents":101,"campaignId":"spring","colour":"red"}`,
+      `{"id":"${event.eventId}","name":"purchase","userId":"u","valueCents":101,"campaignId":"spring","colour":"red","lat":277.199999999999989}`,
     );
   });
 
@@ -60,7 +60,7 @@ describe('the payloads', () => {
         currency: null,
         campaign_id: 'spring',
         click_id: null,
-        properties: { id: 'forged', colour: 'red' },
+        properties: { id: 'forged', colour: 'red', lat: 277.2 },
       },
     });
   });

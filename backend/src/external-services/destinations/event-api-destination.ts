@@ -1,5 +1,6 @@
 import type { DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
 import type { AcceptedEvent } from '../../types/event';
+import { type ExactObject, readWrittenJson, writeJson } from '../../types/exact-json';
 import type { UpstreamClient } from '../http/upstream-client';
 import { batchContract, joinPayloads, readItemStatuses } from './batch-body';
 import type { EventApiDefinition } from './destination-definition';
@@ -33,8 +34,9 @@ export class EventApiDestination extends HttpDestination {
   toPayload(event: AcceptedEvent): Buffer {
     const { eventId: id, eventName: name, userId, valueCents, currency, campaignId, clickId, properties } = event;
     const own = { id, name, userId };
+    const sent = properties === null ? {} : (readWrittenJson(properties) as ExactObject);
     const known = Object.entries({ valueCents, currency, campaignId, clickId }).filter(([, value]) => value !== null);
-    return Buffer.from(JSON.stringify({ ...own, ...Object.fromEntries(known), ...properties, ...own }));
+    return Buffer.from(writeJson({ ...own, ...Object.fromEntries(known), ...sent, ...own }));
   }
 
   send(parcels: readonly Parcel[], signal: AbortSignal): Promise<UpstreamAnswer> {

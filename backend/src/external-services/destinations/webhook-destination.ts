@@ -3,6 +3,7 @@ import { createHash, createHmac } from 'node:crypto';
 import type { DestinationContract, Parcel, UpstreamAnswer } from '../../interfaces/destination';
 import type { Runtime } from '../../interfaces/runtime';
 import type { AcceptedEvent } from '../../types/event';
+import { JsonText, writeJson } from '../../types/exact-json';
 import type { UpstreamClient } from '../http/upstream-client';
 import { batchContract, joinPayloads, readItemStatuses } from './batch-body';
 import type { WebhookDefinition } from './destination-definition';
@@ -55,7 +56,7 @@ export class WebhookDestination extends HttpDestination {
   /** Its `timestamp` is when the event happened; when it is sent stands in the headers of each attempt. */
   toPayload(event: AcceptedEvent): Buffer {
     return Buffer.from(
-      JSON.stringify({
+      writeJson({
         type: event.eventName,
         timestamp: new Date(event.eventTimeSeconds * 1000).toISOString(),
         data: {
@@ -65,7 +66,7 @@ export class WebhookDestination extends HttpDestination {
           currency: event.currency,
           campaign_id: event.campaignId,
           click_id: event.clickId,
-          properties: event.properties,
+          properties: event.properties === null ? null : new JsonText(event.properties),
         },
       }),
     );

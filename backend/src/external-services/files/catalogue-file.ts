@@ -21,6 +21,7 @@ const entry = Joi.object<CatalogueEntry>({
     .messages({ 'array.unique': 'is there twice' })
     .optional()
     .default([]),
+  negative: Joi.boolean().strict().optional(),
   destinations: Joi.array()
     .items(Joi.string().max(64))
     .unique()
@@ -50,6 +51,7 @@ const catalogueFile = Joi.object<CatalogueFile>({
   'array.min': 'must not be empty',
   'array.max': 'must have at most {#limit} entries',
   'array.unique': 'is there twice',
+  'boolean.base': 'must be true or false',
   'number.base': POINTS,
   'number.integer': POINTS,
   'number.min': POINTS,

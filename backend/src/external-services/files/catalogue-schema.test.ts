@@ -32,6 +32,9 @@ test('the shipped catalogue meets the schema that editors read, and names it', (
 test.each([
   ['events: [{ name: a, destinations: [x] }]', true],
   ['events: [{ name: a, points: 3, requires: [value], description: text }]', true],
+  ['events: [{ name: a, negative: true }, { name: b, negative: false }]', true],
+  ['events: [{ name: a, negative: yes please }]', false],
+  ['events: [{ name: a, negative: 1 }]', false],
   ['events: []', false],
   ['event: []', false],
   ['events: [{ points: 3 }]', false],

@@ -103,7 +103,7 @@ export class AcceptVerb {
       event.currency,
       event.campaignId,
       event.clickId,
-      event.properties === null ? null : JSON.stringify(event.properties),
+      event.properties,
       event.deliverAt,
       event.acceptedAt,
       deliveries.length,

@@ -1,5 +1,6 @@
 import type { ClaimRequest, ClaimResult, Settlement, SettleResult } from '../../interfaces/event-store';
 import type { AttemptRecord, ClaimedDelivery, PossibleDuplicateCount } from '../../types/delivery';
+import { assertFewExcepted } from '../event-store-rules';
 import { toBuffer } from './rows';
 import type { SqliteConnection } from './sqlite-connection';
 import type { SqlValue, Statement } from './sqlite-driver';
@@ -36,9 +37,9 @@ export const SELECT_DUE = `
   ORDER BY d.due_at, d.id LIMIT ?`;
 
 export const SELECT_NEXT_DUE = `
-  SELECT due_at FROM deliveries INDEXED BY deliveries_due
+  SELECT id, due_at FROM deliveries INDEXED BY deliveries_due
   WHERE destination = ? AND is_replay = ? AND due_at IS NOT NULL
-  ORDER BY due_at, id LIMIT 1 OFFSET ?`;
+  ORDER BY due_at, id LIMIT ? OFFSET ?`;
 
 const CLAIM = `
   UPDATE deliveries SET status = 'delivering', attempts = attempts + 1, tries = tries + 1, due_at = ?, claimed_at = ?,
@@ -70,7 +71,7 @@ const COUNT_POSSIBLE_DUPLICATE = `
 /** Taking deliveries and recording how their attempts ended. */
 export class DeliveryVerbs {
   private readonly selectDue: Statement<DueRow>;
-  private readonly selectNextDue: Statement<{ due_at: number }>;
+  private readonly selectNextDue: Statement<{ id: number; due_at: number }>;
   private readonly claimOne: Statement;
   private readonly bury: Statement;
   private readonly settleOne: Statement<{ destination: string }>;
@@ -95,9 +96,11 @@ export class DeliveryVerbs {
   }
 
   claimDue(request: ClaimRequest): ClaimResult {
+    const { destination, except = [] } = request;
+    assertFewExcepted(except);
     // Looking first costs no lock and no commit: most calls of an idle worker end here.
     const takesReplays = (request.replayLimit ?? request.limit) > 0 || request.limit <= 0;
-    const nextDueAt = this.connection.read(() => this.nextDueAt(request.destination, 0, takesReplays ? 0 : null));
+    const nextDueAt = this.connection.read(() => this.nextDueAt(destination, except, 0, takesReplays ? 0 : null));
     if (nextDueAt === null || nextDueAt > request.now || request.limit <= 0) {
       return { claimed: [], buried: [], nextDueAt };
     }
@@ -117,11 +120,15 @@ export class DeliveryVerbs {
     return this.connection.read(() => this.selectPossibleDuplicates.all().map((row) => ({ ...row })));
   }
 
-  private claim({ destination, limit, replayLimit = limit, now, leaseMs }: ClaimRequest): ClaimResult {
-    const live = this.selectDue.all(destination, LIVE, now, limit);
-    const replayRoom = Math.max(0, Math.min(replayLimit, limit - live.length));
-    const replayed = replayRoom > 0 ? this.selectDue.all(destination, REPLAYED, now, replayRoom) : [];
-    const nextDueAt = this.nextDueAt(destination, live.length, replayed.length < replayLimit ? replayed.length : null);
+  private claim({ destination, limit, replayLimit = limit, now, leaseMs, except = [] }: ClaimRequest): ClaimResult {
+    const due = (isReplay: number, room: number): Due => {
+      if (room <= 0) return { rows: [], passed: 0 };
+      return withoutExcepted(this.selectDue.all(destination, isReplay, now, room + except.length), except, room);
+    };
+    const { rows: live, passed: passedLive } = due(LIVE, limit);
+    const { rows: replayed, passed: passedReplayed } = due(REPLAYED, Math.min(replayLimit, limit - live.length));
+    const mayTakeReplays = replayed.length < replayLimit;
+    const nextDueAt = this.nextDueAt(destination, except, passedLive, mayTakeReplays ? passedReplayed : null);
     const leaseUntil = now + leaseMs;
     const claimed: ClaimedDelivery[] = [];
     const buried: DueRow[] = [];
@@ -146,11 +153,23 @@ export class DeliveryVerbs {
     };
   }
 
-  /** When the first open delivery after the first `live` and the first `replayed` ones falls due; null: whatever the replays. */
-  private nextDueAt(destination: string, live: number, replayed: number | null): number | null {
-    const nextLive = this.selectNextDue.get(destination, LIVE, live)?.due_at ?? null;
+  /**
+   * When the first open delivery after the first `live` and the first `replayed` ones, and none of `except`, falls due;
+   * null: whatever the replays.
+   */
+  private nextDueAt(
+    destination: string,
+    except: readonly number[],
+    live: number,
+    replayed: number | null,
+  ): number | null {
+    const next = (isReplay: number, passed: number): number | null => {
+      const rows = this.selectNextDue.all(destination, isReplay, 1 + except.length, passed);
+      return rows.find(({ id }) => !except.includes(id))?.due_at ?? null;
+    };
+    const nextLive = next(LIVE, live);
     if (replayed === null) return nextLive;
-    const nextReplayed = this.selectNextDue.get(destination, REPLAYED, replayed)?.due_at ?? null;
+    const nextReplayed = next(REPLAYED, replayed);
     if (nextLive === null || nextReplayed === null) return nextLive ?? nextReplayed;
     return Math.min(nextLive, nextReplayed);
   }
@@ -200,6 +219,20 @@ export class DeliveryVerbs {
     );
     if (record.possibleDuplicate !== null) this.countPossibleDuplicate.run(destination, record.possibleDuplicate);
   }
+}
+
+interface Due {
+  readonly rows: readonly DueRow[];
+  /** How many rows of the queue lie up to the last of them, those left out included. */
+  readonly passed: number;
+}
+
+/** Leaving out here, and not in the query, keeps the plan of the usual claim, which leaves out nothing. */
+function withoutExcepted(queue: readonly DueRow[], except: readonly number[], limit: number): Due {
+  if (except.length === 0) return { rows: queue, passed: queue.length };
+  const rows = queue.filter(({ id }) => !except.includes(id)).slice(0, limit);
+  const last = rows.at(-1);
+  return { rows, passed: last === undefined ? 0 : queue.indexOf(last) + 1 };
 }
 
 /** due_at, retry_until, the raise of attempt_limit, delivered_at, dead_reason, what becomes of tries. */

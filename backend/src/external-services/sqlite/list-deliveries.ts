@@ -9,10 +9,14 @@ import { deliveryIdsOf } from './rows';
 import type { SqliteConnection } from './sqlite-connection';
 import type { Statement } from './sqlite-driver';
 
-type DeliveryLaneKind = 'event' | 'endedBadly' | 'open' | 'ended' | 'destination' | 'all';
+type DeliveryLaneKind = 'event' | 'user' | 'endedBadly' | 'open' | 'ended' | 'destination' | 'all';
 
 export const DELIVERY_LANES: Readonly<Record<DeliveryLaneKind, string>> = {
   event: `SELECT id FROM deliveries WHERE id BETWEEN :key AND :key + 99 AND id < :before ORDER BY id DESC`,
+  // An event without deliveries counts as a row that matches nothing, so that a user who has only such costs no more.
+  user: `SELECT coalesce(d.id, e.id * 100) AS id FROM events AS e INDEXED BY events_by_user LEFT JOIN deliveries AS d
+    ON d.id BETWEEN e.id * 100 AND e.id * 100 + 99 AND d.id < :before
+    WHERE e.user_id = :key AND e.id < :before / 100.0 AND e.id >= :lowest / 100.0 ORDER BY e.id DESC, d.id DESC`,
   endedBadly: `SELECT id FROM deliveries INDEXED BY deliveries_ended_badly
     WHERE dead_reason IS NOT NULL AND status = :key AND id < :before AND id >= :lowest ORDER BY id DESC`,
   open: `SELECT id FROM deliveries INDEXED BY deliveries_open
@@ -30,6 +34,9 @@ export const matchingDeliveries = (lane: string): string => `
   WHERE (:status IS NULL OR d.status = :status)
     AND (:destination IS NULL OR d.destination = :destination)
     AND (:deadReason IS NULL OR d.dead_reason = :deadReason)
+    AND (:httpStatus IS NULL OR d.last_http_status = :httpStatus)
+    AND (:error IS NULL OR d.last_error = :error)
+    AND (:userId IS NULL OR e.user_id = :userId)
     AND (:clientId IS NULL OR e.client_id = :clientId)
     AND (:eventName IS NULL OR e.event_name = :eventName)
     AND e.accepted_at BETWEEN :from AND :to`;
@@ -98,6 +105,7 @@ export class ListDeliveries {
 
 function lanesOf(query: DeliveryQuery, head: number): Lane<DeliveryLaneKind>[] {
   const lanes: Lane<DeliveryLaneKind>[] = [];
+  if (query.userId !== undefined) lanes.push({ kind: 'user', key: query.userId, head });
   if (query.status === 'dead' || query.status === 'discarded')
     lanes.push({ kind: 'endedBadly', key: query.status, head });
   if (query.status === 'pending' || query.status === 'delivering') lanes.push({ kind: 'open', key: null, head });
@@ -111,6 +119,9 @@ function parametersOf(query: DeliveryQuery): Parameters {
     status: query.status ?? null,
     destination: query.destination ?? null,
     deadReason: query.deadReason ?? null,
+    httpStatus: query.httpStatus ?? null,
+    error: query.error ?? null,
+    userId: query.userId ?? null,
     clientId: query.clientId ?? null,
     eventName: query.eventName ?? null,
     from: query.from ?? Number.MIN_SAFE_INTEGER,

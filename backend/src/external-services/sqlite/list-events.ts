@@ -7,7 +7,8 @@ import type { ReadVerbs } from './read-verbs';
 import type { SqliteConnection } from './sqlite-connection';
 import type { NamedStatement } from './sqlite-driver';
 
-type EventLaneKind = 'user' | 'dead' | 'open' | 'ended' | 'stored' | 'destination' | 'name' | 'client' | 'hour' | 'all';
+type EventLaneKind =
+  'user' | 'dead' | 'discarded' | 'open' | 'ended' | 'stored' | 'destination' | 'name' | 'client' | 'hour' | 'all';
 
 export const EVENT_LANES: Readonly<Record<EventLaneKind, string>> = {
   user: `SELECT id FROM events INDEXED BY events_by_user WHERE user_id = :key AND id < :before ORDER BY id DESC`,
@@ -22,6 +23,8 @@ export const EVENT_LANES: Readonly<Record<EventLaneKind, string>> = {
     WHERE d.due_at IS NULL AND d.id < :before * 100 ORDER BY d.id DESC`,
   dead: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_ended_badly
     WHERE d.dead_reason IS NOT NULL AND d.status = 'dead' AND d.id < :before * 100 ORDER BY d.id DESC`,
+  discarded: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_ended_badly
+    WHERE d.dead_reason IS NOT NULL AND d.status = 'discarded' AND d.id < :before * 100 ORDER BY d.id DESC`,
   destination: `SELECT d.id / 100 AS id FROM deliveries AS d INDEXED BY deliveries_by_destination
     WHERE d.destination = :key AND d.id < :before * 100 ORDER BY d.id DESC`,
   all: `SELECT id FROM events WHERE id < :before ORDER BY id DESC`,
@@ -41,7 +44,8 @@ export const matchingEvents = (lane: string): string => `
       WHEN e.delivery_count = 0 THEN 'stored'
       WHEN EXISTS (SELECT 1 ${OF_EVENT} AND s.status = 'dead') THEN 'dead'
       WHEN EXISTS (SELECT 1 ${OF_EVENT} AND s.due_at IS NOT NULL) THEN 'pending'
-      ELSE 'delivered' END)`;
+      WHEN EXISTS (SELECT 1 ${OF_EVENT} AND s.status = 'delivered') THEN 'delivered'
+      ELSE 'discarded' END)`;
 
 /** The hours of a range that hold events, each with its newest row: one seek an hour, whatever the hour holds. */
 export const SELECT_HOURS = `
@@ -110,7 +114,7 @@ export class ListEvents {
 function lanesOf(query: EventQuery, head: number): Lane<EventLaneKind>[] {
   const lanes: Lane<EventLaneKind>[] = [];
   if (query.userId !== undefined) lanes.push({ kind: 'user', key: query.userId, head });
-  if (query.status === 'dead') lanes.push({ kind: 'dead', key: null, head });
+  if (query.status === 'dead' || query.status === 'discarded') lanes.push({ kind: query.status, key: null, head });
   if (query.status === 'pending') lanes.push({ kind: 'open', key: null, head });
   if (query.status === 'stored') lanes.push({ kind: 'stored', key: null, head });
   if (query.status === 'delivered') lanes.push({ kind: 'ended', key: null, head });

@@ -1,7 +1,7 @@
 import type { DiscardCommand, ReplayCommand } from '../../interfaces/event-store';
-import type { Hold, OperatorAction } from '../../types/delivery';
+import type { HeldTime, Hold, OperatorAction } from '../../types/delivery';
 import type { DeliveryStatus } from '../../types/event';
-import { describeDeliveries } from '../event-store-rules';
+import { assertHeldTime, describeDeliveries, heldTimeOf } from '../event-store-rules';
 import type { SqliteConnection } from './sqlite-connection';
 import type { Statement } from './sqlite-driver';
 import type { Tallies } from './tallies';
@@ -17,12 +17,28 @@ const SET_HOLD = `
   ON CONFLICT (destination) DO UPDATE SET
     kind = excluded.kind, since = excluded.since, reason = excluded.reason, actor = excluded.actor`;
 
+const DISCARD = `
+  UPDATE deliveries SET status = 'discarded', due_at = NULL, retry_until = NULL,
+    dead_reason = coalesce(dead_reason, 'discarded')
+  WHERE id = ?`;
+
+const SELECT_HELD = `
+  SELECT destination, coalesce(t.held_ms, 0) AS heldMs, h.since
+  FROM held_times AS t FULL JOIN holds AS h USING (destination) ORDER BY destination`;
+
+const ADD_HELD = `
+  INSERT INTO held_times (destination, held_ms) VALUES (?, ?)
+  ON CONFLICT (destination) DO UPDATE SET held_ms = held_ms + excluded.held_ms`;
+
 /** What operators do; each act is recorded in the transaction that does it. */
 export class OperateVerbs {
   private readonly selectStanding: Statement<{ destination: string; status: DeliveryStatus }>;
   private readonly replayOne: Statement;
   private readonly discardOne: Statement;
   private readonly selectHolds: Statement<Hold>;
+  private readonly selectHold: Statement<Pick<Hold, 'since'>>;
+  private readonly selectHeld: Statement<HeldTime>;
+  private readonly addHeldTime: Statement;
   private readonly upsertHold: Statement;
   private readonly deleteHold: Statement;
   private readonly selectActions: Statement<OperatorAction>;
@@ -36,7 +52,10 @@ export class OperateVerbs {
   ) {
     this.selectStanding = connection.prepare('SELECT destination, status FROM deliveries WHERE id = ?');
     this.replayOne = connection.prepare(REPLAY);
-    this.discardOne = connection.prepare(`UPDATE deliveries SET status = 'discarded' WHERE id = ?`);
+    this.discardOne = connection.prepare(DISCARD);
+    this.selectHold = connection.prepare('SELECT since FROM holds WHERE destination = ?');
+    this.selectHeld = connection.prepare(SELECT_HELD);
+    this.addHeldTime = connection.prepare(ADD_HELD);
     this.selectHolds = connection.prepare(
       'SELECT destination, kind, since, reason, actor FROM holds ORDER BY destination',
     );
@@ -61,9 +80,9 @@ export class OperateVerbs {
     });
   }
 
-  discard({ deliveryIds, at, actor, reason }: DiscardCommand): number {
+  discard({ deliveryIds, at, from, actor, reason }: DiscardCommand): number {
     return this.connection.write(() => {
-      const moved = this.moveAll(deliveryIds, ['dead'], 'discarded', (id) => this.discardOne.run(id));
+      const moved = this.moveAll(deliveryIds, from, 'discarded', (id) => this.discardOne.run(id));
       const detail = `${describeDeliveries(moved)}; ${reason}`;
       if (moved.length > 0) this.insertActionRow({ at, actor, action: 'discard', detail });
       return moved.length;
@@ -76,10 +95,23 @@ export class OperateVerbs {
 
   setHold(destination: string, hold: Hold | null, action: OperatorAction): void {
     this.connection.write(() => {
+      const ended = this.selectHold.get(destination);
+      if (ended !== undefined) {
+        this.addHeldTime.run(destination, heldTimeOf(ended.since, hold === null ? action.at : hold.since));
+      }
       if (hold === null) this.deleteHold.run(destination);
       else this.upsertHold.run(destination, hold.kind, hold.since, hold.reason, hold.actor);
       this.insertActionRow(action);
     });
+  }
+
+  heldMs(): HeldTime[] {
+    return this.connection.read(() => this.selectHeld.all().map((row) => ({ ...row })));
+  }
+
+  addHeld(destination: string, ms: number): void {
+    assertHeldTime(ms);
+    this.connection.write(() => this.addHeldTime.run(destination, ms));
   }
 
   actions(limit: number): OperatorAction[] {

@@ -1,5 +1,5 @@
 import type { AttemptView, DeadReason, DeliveryView, OutcomeKind, PossibleDuplicateReason } from '../../types/delivery';
-import type { AcceptedEvent, DeliveryStatus, JsonObject } from '../../types/event';
+import type { AcceptedEvent, DeliveryStatus } from '../../types/event';
 
 /** Rows as SQLite gives them, and how they become what the port speaks of. */
 
@@ -68,7 +68,7 @@ export function toAcceptedEvent(row: EventRow): AcceptedEvent {
     currency: row.currency,
     campaignId: row.campaign_id,
     clickId: row.click_id,
-    properties: row.properties === null ? null : (JSON.parse(row.properties) as JsonObject),
+    properties: row.properties,
     deliverAt: row.deliver_at,
     acceptedAt: row.accepted_at,
   };

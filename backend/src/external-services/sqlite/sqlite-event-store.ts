@@ -23,6 +23,7 @@ import type {
   AttemptView,
   DeliveryView,
   EventView,
+  HeldTime,
   Hold,
   OperatorAction,
   PossibleDuplicateCount,
@@ -168,6 +169,14 @@ export class SqliteEventStore implements EventStore {
 
   async setHold(destination: string, hold: Hold | null, action: OperatorAction): Promise<void> {
     this.operating.setHold(destination, hold, action);
+  }
+
+  async heldMs(): Promise<HeldTime[]> {
+    return this.operating.heldMs();
+  }
+
+  async addHeld(destination: string, ms: number): Promise<void> {
+    this.operating.addHeld(destination, ms);
   }
 
   async actions(limit: number): Promise<OperatorAction[]> {

@@ -90,6 +90,8 @@ class ThreadedEventStore implements EventStore {
   readonly possibleDuplicates = this.verb('possibleDuplicates');
   readonly holds = this.verb('holds');
   readonly setHold = this.verb('setHold');
+  readonly heldMs = this.verb('heldMs');
+  readonly addHeld = this.verb('addHeld');
   readonly actions = this.verb('actions');
   readonly recordAction = this.verb('recordAction');
   readonly prune = this.verb('prune');

@@ -11,7 +11,8 @@ const CLIENT_ID_MAX = 64;
 
 export interface GrantRequest {
   readonly clientId: string;
-  readonly clientSecret: string | undefined;
+  /** The secret in each reading of what was sent; none where none was. */
+  readonly secrets: readonly string[];
   /** Where it comes from. */
   readonly address: string;
   /** Scopes separated by spaces (RFC 6749, section 3.3); undefined: all that the client has. */
@@ -38,13 +39,13 @@ export interface AuthServiceParts {
 export class AuthService {
   constructor(private readonly parts: AuthServiceParts) {}
 
-  grant({ clientId, clientSecret, scope, ...request }: GrantRequest): Grant {
+  grant({ clientId, secrets, scope, ...request }: GrantRequest): Grant {
     const { clients, tokens, failures, log } = this.parts;
     const address = addressGroup(request.address);
     const countedId = clientId.slice(0, CLIENT_ID_MAX);
     const retryAfterSeconds = failures.retryAfterSeconds(countedId, address);
     if (retryAfterSeconds !== null) return { kind: 'limited', retryAfterSeconds };
-    const client = clients.authenticate(clientId, clientSecret);
+    const client = clients.authenticate(clientId, secrets);
     if (client === null) {
       failures.record(countedId, address);
       log.warn({ clientId: countedId, address }, 'auth.refused');

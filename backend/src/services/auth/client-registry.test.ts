@@ -30,7 +30,7 @@ describe('ClientRegistry', () => {
     ['constructor', undefined, null],
     ['__proto__', undefined, null],
   ])('%s with %s', (id, secret, expected) => {
-    expect(registry.authenticate(id, secret)).toBe(expected);
+    expect(registry.authenticate(id, secret === undefined ? [] : [secret])).toBe(expected);
   });
 
   it('takes no text for the secret that a client has not', () => {
@@ -38,9 +38,15 @@ describe('ClientRegistry', () => {
       { ...closed, secretDigests: [] },
       { ...closed, id: 'empty', secretDigests: [digest('')] },
     ]);
-    expect(noSecret.authenticate('closed', '')).toBeNull();
-    expect(noSecret.authenticate('closed', undefined)).toBeNull();
-    expect(noSecret.authenticate('empty', undefined)).toBeNull();
+    expect(noSecret.authenticate('closed', [''])).toBeNull();
+    expect(noSecret.authenticate('closed', [])).toBeNull();
+    expect(noSecret.authenticate('empty', [])).toBeNull();
+  });
+
+  it('takes any one reading of what was sent, and none in place of a right one', () => {
+    expect(registry.authenticate('closed', ['wrong', 'right'])).toBe(closed);
+    expect(registry.authenticate('closed', ['right', 'wrong'])).toBe(closed);
+    expect(registry.authenticate('closed', ['wrong', 'also wrong'])).toBeNull();
   });
 
   it('is replaced as a whole, and says so', () => {
@@ -49,7 +55,7 @@ describe('ClientRegistry', () => {
     replaceable.replace([closed]);
     expect(replaceable.generation).toBeGreaterThan(before);
     expect(replaceable.find('open')).toBeNull();
-    expect(replaceable.authenticate('open', undefined)).toBeNull();
+    expect(replaceable.authenticate('open', [])).toBeNull();
     expect(replaceable.find('closed')).toBe(closed);
   });
 });

@@ -13,15 +13,14 @@ export class TokenRequestError extends Error {
   }
 }
 
-export interface TokenRequest {
-  readonly clientId: string;
-  readonly clientSecret: string | undefined;
-  readonly scope: string | undefined;
-}
-
 interface ClientCredentials {
   readonly clientId: string;
-  readonly clientSecret: string | undefined;
+  /** Each reading of the secret that was sent; none where none was. */
+  readonly secrets: readonly string[];
+}
+
+export interface TokenRequest extends ClientCredentials {
+  readonly scope: string | undefined;
 }
 
 /**
@@ -39,10 +38,9 @@ export function readTokenRequest(form: Readonly<Record<string, string>>, rawHead
     );
   }
   const inHeader = basicCredentials(rawHeaders);
-  const inBody = { clientId: field('client_id'), clientSecret: field('client_secret') };
+  const inBody = { clientId: field('client_id'), secret: field('client_secret') };
   const isBoth =
-    inHeader !== null &&
-    (inBody.clientSecret !== undefined || (inBody.clientId ?? inHeader.clientId) !== inHeader.clientId);
+    inHeader !== null && (inBody.secret !== undefined || (inBody.clientId ?? inHeader.clientId) !== inHeader.clientId);
   if (isBoth) {
     throw new TokenRequestError(
       'invalid_request',
@@ -60,10 +58,22 @@ export function readTokenRequest(form: Readonly<Record<string, string>>, rawHead
       'No credentials came; use HTTP Basic, or client_id and client_secret in the body.',
     );
   }
-  return { clientId: inBody.clientId, clientSecret: inBody.clientSecret, scope };
+  return { clientId: inBody.clientId, secrets: bodySecrets(inBody.secret), scope };
 }
 
-/** The credentials of HTTP Basic, each part form-decoded (section 2.3.1); null without an Authorization header. */
+/** A plus that was sent as it is, as `curl -d` does, has become a space in the form; it is read both ways. */
+function bodySecrets(secret: string | undefined): readonly string[] {
+  return secret === undefined ? [] : distinct(secret, secret.replaceAll(' ', '+'));
+}
+
+function distinct(first: string, second: string): readonly string[] {
+  return first === second ? [first] : [first, second];
+}
+
+/**
+ * The credentials of HTTP Basic; null without an Authorization header. The specification has each part form-encoded (section 2.3.1), most
+ * clients send them as they are (RFC 7617): the secret is read both ways. An id has no character that would tell the two apart.
+ */
 function basicCredentials(rawHeaders: readonly string[]): ClientCredentials | null {
   const headers = rawHeaders.filter(
     (_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization',
@@ -77,8 +87,8 @@ function basicCredentials(rawHeaders: readonly string[]): ClientCredentials | nu
   const colon = pair?.indexOf(':') ?? -1;
   if (pair === null || colon < 1)
     throw new TokenRequestError('invalid_client', 'The Authorization header is not HTTP Basic.');
-  const clientSecret = formDecode(pair.slice(colon + 1));
-  return { clientId: formDecode(pair.slice(0, colon)), clientSecret: clientSecret === '' ? undefined : clientSecret };
+  const [id, secret] = [pair.slice(0, colon), pair.slice(colon + 1)];
+  return { clientId: formDecoded(id), secrets: secret === '' ? [] : distinct(formDecoded(secret), secret) };
 }
 
 function decodeUtf8(bytes: Buffer): string | null {
@@ -89,13 +99,11 @@ function decodeUtf8(bytes: Buffer): string | null {
   }
 }
 
-function formDecode(text: string): string {
+/** The text without its form-encoding; as it is, where it has none. */
+function formDecoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
-    throw new TokenRequestError(
-      'invalid_client',
-      'The id and the secret in the Authorization header must be form-encoded (RFC 6749, section 2.3.1).',
-    );
+    return text;
   }
 }

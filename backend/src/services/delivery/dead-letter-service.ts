@@ -35,7 +35,7 @@ export interface ReplayReport {
 }
 
 export interface DiscardRequest {
-  readonly filter: DeliveryFilter;
+  readonly filter: DeliveryFilter & { readonly status: 'dead' | 'pending' };
   readonly isDryRun: boolean;
   readonly reason: string;
   readonly actor: string;
@@ -52,7 +52,7 @@ export interface EventChoice {
 
 const CHUNK = 200;
 
-/** Deliveries that ended badly: listing them, sending them again, putting them aside. Each act is recorded with who did it. */
+/** Deliveries that ended badly, or shall end without being sent: listing them, sending them again, putting them aside. Each act is recorded with who did it. */
 export class DeadLetterService {
   constructor(private readonly parts: DeadLetterServiceParts) {}
 
@@ -86,7 +86,7 @@ export class DeadLetterService {
     return report;
   }
 
-  /** Puts dead deliveries aside for good. Returns how many matched and how many were moved. */
+  /** Puts dead or pending deliveries aside for good. Returns how many matched and how many were moved. */
   async discard(
     { filter, isDryRun, reason, actor }: DiscardRequest,
     until: AbortSignal,
@@ -97,11 +97,11 @@ export class DeadLetterService {
       const detail = `asked for: ${JSON.stringify(filter)}; ${reason}`;
       await store.recordAction({ at: runtime.now(), actor, action: 'discard', detail });
     }
-    for await (const deliveries of this.chunks({ ...filter, status: 'dead' }, until)) {
+    for await (const deliveries of this.chunks(filter, until)) {
       report.matched += deliveries.length;
       if (isDryRun) continue;
       const deliveryIds = deliveries.map(({ deliveryId }) => deliveryId);
-      report.discarded += await store.discard({ deliveryIds, at: runtime.now(), actor, reason });
+      report.discarded += await store.discard({ deliveryIds, at: runtime.now(), from: [filter.status], actor, reason });
     }
     return report;
   }
@@ -117,15 +117,17 @@ export class DeadLetterService {
     return { view: await this.find(choice), replayed };
   }
 
-  /** Puts the dead deliveries of one event aside for good. Throws `not_found`, and `invalid_state` when none is dead. */
+  /**
+   * Puts the dead and the pending deliveries of one event aside for good. Throws `not_found`, and `invalid_state` when there
+   * is none of either.
+   */
   async discardEvent(choice: EventChoice, reason: string): Promise<{ view: EventView; discarded: number }> {
     const { store, runtime } = this.parts;
-    const deliveries = await this.deliveriesOf(choice);
-    const deliveryIds = deliveries.filter(({ status }) => status === 'dead').map(({ deliveryId }) => deliveryId);
-    if (deliveryIds.length === 0) {
-      throw new AppError('invalid_state', `Only a dead delivery can be discarded; ${standings(deliveries)}.`);
-    }
-    const discarded = await store.discard({ deliveryIds, at: runtime.now(), actor: choice.actor, reason });
+    const deliveryIds = (await this.deliveriesOf(choice)).map(({ deliveryId }) => deliveryId);
+    // The store decides by the state of that moment: a worker may claim one between a look and the act.
+    const from = ['dead', 'pending'] as const;
+    const discarded = await store.discard({ deliveryIds, at: runtime.now(), from, actor: choice.actor, reason });
+    if (discarded === 0) throw new AppError('invalid_state', whyNotDiscarded(await this.deliveriesOf(choice)));
     return { view: await this.find(choice), discarded };
   }
 
@@ -190,6 +192,16 @@ export class DeadLetterService {
     }
     return `Only a dead delivery is sent again, a delivered one with { "force": true }; ${standings(deliveries)}.`;
   }
+}
+
+function whyNotDiscarded(deliveries: readonly DeliveryView[]): string {
+  const rule = `Only a dead or a pending delivery can be discarded; ${standings(deliveries)}.`;
+  const sending = deliveries.find(({ status }) => status === 'delivering')?.destination;
+  if (sending === undefined) return rule;
+  return (
+    `${rule} An attempt is under way: discard it once that has ended. ` +
+    `POST /destinations/${sending}/pause keeps the next one from starting.`
+  );
 }
 
 function standings(deliveries: readonly DeliveryView[]): string {

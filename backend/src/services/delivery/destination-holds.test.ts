@@ -101,6 +101,56 @@ test('a 410 while the store cannot commit is stored as soon as it can, and holds
   expect(await store.holds()).toMatchObject([{ kind: 'gone' }]);
 });
 
+test('for how long it was held: a pause of now included, over a restart and in every process', async () => {
+  const store = new MemoryEventStore();
+  const { holds } = await open(store);
+  const heldMs = (of = holds) => of.heldMs('ads', runtime.now());
+  expect(heldMs()).toBe(0);
+  await holds.pause('ads', 'first', 'ann');
+  await runtime.advance(700);
+  expect(heldMs()).toBe(700);
+  await holds.pause('ads', 'another reason', 'ann');
+  expect(heldMs()).toBe(700);
+  await runtime.advance(300);
+  const there = await open(store);
+  expect([heldMs(), heldMs(there.holds)]).toEqual([1000, 1000]);
+  await there.holds.resume('ads', 'bob');
+  await runtime.advance(2_000);
+  expect([heldMs(), heldMs(there.holds)]).toEqual([1000, 1000]);
+  await holds.pause('ads', 'again', 'ann');
+  await runtime.advance(50);
+  await holds.resume('ads', 'ann');
+  await runtime.advance(5_000);
+  expect([heldMs(), heldMs(there.holds), holds.heldMs('crm', runtime.now())]).toEqual([1050, 1050, 0]);
+});
+
+test('the time of a 410 counts from its answer, also while the store cannot take its hold', async () => {
+  const store = new MemoryEventStore();
+  const { circuit, holds } = await open(store);
+  const full = jest.spyOn(store, 'setHold').mockRejectedValue(new StoreUnavailableError('full', false));
+  circuit.hold('gone');
+  await runtime.advance(3_500);
+  expect(holds.heldMs('ads', runtime.now())).toBe(3_500);
+  full.mockRestore();
+  await runtime.advance(2_500);
+  expect(holds.heldMs('ads', runtime.now())).toBe(6_000);
+  await holds.resume('ads', 'ann');
+  await runtime.advance(100);
+  expect(holds.heldMs('ads', runtime.now())).toBe(6_000);
+});
+
+test('the time of a hold that is not stored is added to it', async () => {
+  const store = new MemoryEventStore();
+  const { holds } = await open(store);
+  await holds.addHeld('ads', 40);
+  await holds.pause('ads', 'x', 'ann');
+  await holds.addHeld('ads', 2);
+  await runtime.advance(10);
+  expect(holds.heldMs('ads', runtime.now())).toBe(52);
+  const again = await open(store);
+  expect(again.holds.heldMs('ads', runtime.now())).toBe(52);
+});
+
 test('a pause that the store cannot take changes nothing', async () => {
   const store = new MemoryEventStore();
   const { circuit, holds } = await open(store);

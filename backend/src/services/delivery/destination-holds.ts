@@ -2,7 +2,7 @@ import type { EventStore } from '../../interfaces/event-store';
 import type { Log } from '../../interfaces/log';
 import type { Runtime } from '../../interfaces/runtime';
 import type { Startable } from '../../interfaces/startable';
-import type { Hold } from '../../types/delivery';
+import type { HeldTime, Hold } from '../../types/delivery';
 import type { Circuit } from '../resilience/circuit';
 import type { CircuitChange } from '../resilience/circuit-machine';
 
@@ -28,6 +28,8 @@ export class DestinationHolds implements Startable {
   private readonly unauthorized = new Map<string, Hold>();
   /** A 410 whose hold the store could not take yet. */
   private readonly unsaved = new Map<string, Hold>();
+  /** For how long each destination was held, as the store knows it. */
+  private heldTimes = new Map<string, HeldTime>();
   /** Counts what this process changed, so that an older reading of the store is not taken for news. */
   private changes = 0;
   private readonly stopping = new AbortController();
@@ -41,7 +43,6 @@ export class DestinationHolds implements Startable {
     this.listening.get(destination)?.();
     this.circuits.set(destination, circuit);
     this.unauthorized.delete(destination);
-    this.unauthorized.delete(destination);
     const hold = this.of(destination);
     if (hold !== null) circuit.hold(hold.reason);
     this.listening.set(
@@ -52,7 +53,7 @@ export class DestinationHolds implements Startable {
 
   /** Reads the holds before anything is sent. Rejects with StoreUnavailableError. */
   async start(): Promise<void> {
-    this.apply(await this.parts.store.holds());
+    await this.read();
     this.loop ??= this.run();
   }
 
@@ -66,6 +67,22 @@ export class DestinationHolds implements Startable {
     return this.unsaved.get(destination) ?? this.held.get(destination) ?? this.unauthorized.get(destination) ?? null;
   }
 
+  /**
+   * For how long the destination has been held in all, a pause or 410 of now included: its retry clock shows `now` minus
+   * this. A 401 or 403 counts once it is added by `addHeld`.
+   */
+  heldMs(destination: string, now: number): number {
+    const { heldMs, since } = this.heldTimeOf(destination);
+    const starts = [since, this.unsaved.get(destination)?.since ?? null].filter((start) => start !== null);
+    return heldMs + Math.max(0, ...starts.map((start) => now - start));
+  }
+
+  /** Adds a time in which the destination was held without a stored hold. Rejects with StoreUnavailableError, and then changed nothing. */
+  async addHeld(destination: string, ms: number): Promise<void> {
+    await this.parts.store.addHeld(destination, ms);
+    this.noteHeld({ ...this.heldTimeOf(destination), heldMs: this.heldTimeOf(destination).heldMs + ms });
+  }
+
   /** Nothing is sent to it until `resume`; its events are kept. A second pause changes the reason. Rejects with StoreUnavailableError, and then changed nothing. */
   async pause(destination: string, reason: string, actor: string): Promise<Hold> {
     const hold: Hold = { destination, kind: 'operator', since: this.parts.runtime.now(), reason, actor };
@@ -77,7 +94,7 @@ export class DestinationHolds implements Startable {
   async resume(destination: string, actor: string): Promise<void> {
     const action = { at: this.parts.runtime.now(), actor, action: 'resume', detail: destination };
     await this.parts.store.setHold(destination, null, action);
-    this.changes += 1;
+    this.noteHold(destination, null, action.at);
     this.held.delete(destination);
     this.unsaved.delete(destination);
     this.circuits.get(destination)?.release();
@@ -88,9 +105,15 @@ export class DestinationHolds implements Startable {
     for (const [destination, hold] of [...this.unsaved]) {
       if (this.unsaved.get(destination) === hold) await this.save(hold, hold.reason);
     }
+    await this.read();
+  }
+
+  private async read(): Promise<void> {
     const before = this.changes;
-    const holds = await this.parts.store.holds();
-    if (before === this.changes) this.apply(holds);
+    const [holds, heldTimes] = await Promise.all([this.parts.store.holds(), this.parts.store.heldMs()]);
+    if (before !== this.changes) return;
+    this.heldTimes = new Map(heldTimes.map((heldTime) => [heldTime.destination, heldTime]));
+    this.apply(holds);
   }
 
   private async run(): Promise<void> {
@@ -112,10 +135,26 @@ export class DestinationHolds implements Startable {
       action,
       detail: `${destination}: ${detail}`,
     });
-    this.changes += 1;
+    this.noteHold(destination, hold.since, hold.since);
     this.unsaved.delete(destination);
     this.held.set(destination, hold);
     this.circuits.get(destination)?.hold(hold.reason);
+  }
+
+  private heldTimeOf(destination: string): HeldTime {
+    return this.heldTimes.get(destination) ?? { destination, heldMs: 0, since: null };
+  }
+
+  /** What the store has done with the time of the hold that ended at `until`; the next reading of it is exact again. */
+  private noteHold(destination: string, since: number | null, until: number): void {
+    const known = this.heldTimeOf(destination);
+    const endedMs = known.since === null ? 0 : Math.max(0, until - known.since);
+    this.noteHeld({ destination, heldMs: known.heldMs + endedMs, since });
+  }
+
+  private noteHeld(heldTime: HeldTime): void {
+    this.changes += 1;
+    this.heldTimes.set(heldTime.destination, heldTime);
   }
 
   private apply(holds: readonly Hold[]): void {

@@ -1,3 +1,5 @@
+import { NUMBER_MAX_LENGTH } from '../../types/exact-json';
+
 /** A decimal number taken apart: its magnitude is 0.digits × 10^point; for zero both are empty. */
 export interface DecimalParts {
   readonly isNegative: boolean;
@@ -6,14 +8,11 @@ export interface DecimalParts {
   readonly point: number;
 }
 
-/** Long enough for every sensible number, short enough that nothing done with it can take long. */
-export const MAX_DECIMAL_LENGTH = 64;
-
 const DECIMAL = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
 
-/** Takes a number's text (as in JSON, or as JS prints one) apart without rounding. Null when it is none, or longer than MAX_DECIMAL_LENGTH. */
+/** Takes a number's text (as in JSON, or as JS prints one) apart without rounding. Null when it is none, or longer than NUMBER_MAX_LENGTH. */
 export function readDecimal(text: string): DecimalParts | null {
-  if (text.length > MAX_DECIMAL_LENGTH) return null;
+  if (text.length > NUMBER_MAX_LENGTH) return null;
   const match = DECIMAL.exec(text);
   if (match === null) return null;
   const [, sign, integer = '', fraction = '', exponent = '0'] = match;

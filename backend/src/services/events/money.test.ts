@@ -1,15 +1,18 @@
 import fc from 'fast-check';
 
 import { propertyRuns, propertyTimeoutMs } from '../../../test/support/property-runs';
-import { ExactNumber } from '../../types/exact-number';
+import { ExactNumber } from '../../types/exact-json';
 import { toCents } from './money';
 
 const cents = (value: number | string | ExactNumber) => toCents(value);
+const RANGE = 'must be from 0 to 1000000000; only an event that the catalogue marks `negative` may be less';
 
 describe('toCents', () => {
   it.each<[number | string, number]>([
     [0, 0],
     [-0, 0],
+    ['-0', 0],
+    ['-0.00', 0],
     [1, 100],
     [19.99, 1999],
     ['19.99', 1999],
@@ -56,6 +59,8 @@ describe('toCents', () => {
     -0.001,
     -1,
     -5e-324,
+    '-1',
+    '-0.001',
     1_000_000_000.001,
     1e13,
     1.7976931348623157e308,
@@ -69,7 +74,7 @@ describe('toCents', () => {
     new ExactNumber('-1e-400'),
     new ExactNumber('1000000000.00000000000000000001'),
   ])('says that %p is out of range', (value) => {
-    expect(cents(value)).toEqual({ error: 'must be from 0 to 1000000000' });
+    expect(cents(value)).toEqual({ error: RANGE });
   });
 
   it.each([
@@ -79,8 +84,8 @@ describe('toCents', () => {
     '1 ',
     '1\n',
     '+1',
-    '-1',
-    '-0',
+    '--1',
+    '-',
     '0x10',
     '1,5',
     '1_000',
@@ -97,6 +102,31 @@ describe('toCents', () => {
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('refuses the number %p', (value) => {
     expect(cents(value)).toEqual({ error: 'must be a finite number' });
+  });
+
+  it.each<[number | string | ExactNumber, number]>([
+    [-1.005, -101],
+    ['-1.005', -101],
+    ['-1.0049', -100],
+    [-0.001, 0],
+    ['-0.00', 0],
+    [-19.99, -1999],
+    [new ExactNumber('-1.00500000000000000000001'), -101],
+    [-1e9, -100_000_000_000],
+    [1.005, 101],
+  ])('reads %p as %p hundredths where it may be negative', (value, expected) => {
+    const read = toCents(value, true);
+    expect(read).toEqual({ cents: expected });
+    expect(Object.is('cents' in read && read.cents, -0)).toBe(false);
+  });
+
+  it.each<number | string | ExactNumber>([
+    -1_000_000_000.001,
+    1_000_000_000.001,
+    '-1000000001',
+    new ExactNumber('-1e400'),
+  ])('says that %p is out of range where it may be negative', (value) => {
+    expect(toCents(value, true)).toEqual({ error: 'must be from -1000000000 to 1000000000' });
   });
 
   it('bounds the length of what it reads', () => {
@@ -149,6 +179,7 @@ describe('toCents', () => {
           expect(Object.is(result.cents, -0)).toBe(false);
           expect(result.cents).toBeGreaterThanOrEqual(0);
           expect(Math.abs(result.cents - Number(value) * 100)).toBeLessThanOrEqual(0.5 + Number(value) * 1e-12);
+          expect(toCents(value, true)).toEqual(result);
         }),
         { numRuns: propertyRuns() },
       );
@@ -175,6 +206,6 @@ function reference({ integer, fraction, exponent }: Decimal): { cents: number } 
   const power = exponent - fraction.length;
   const numerator = BigInt(integer + fraction) * (power > 0 ? 10n ** BigInt(power) : 1n);
   const denominator = power < 0 ? 10n ** BigInt(-power) : 1n;
-  if (numerator > 1_000_000_000n * denominator) return { error: 'must be from 0 to 1000000000' };
+  if (numerator > 1_000_000_000n * denominator) return { error: RANGE };
   return { cents: Number((numerator * 200n + denominator) / (denominator * 2n)) };
 }

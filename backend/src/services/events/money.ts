@@ -1,26 +1,29 @@
-import { ExactNumber } from '../../types/exact-number';
-import { MAX_DECIMAL_LENGTH, readDecimal } from './decimal-text';
+import { ExactNumber, NUMBER_MAX_LENGTH } from '../../types/exact-json';
+import { readDecimal } from './decimal-text';
 
 export type CentsReading = { readonly cents: number } | { readonly error: string };
 
-/** A value in a string is digits, and more digits after a point: no sign, exponent, space or separator. */
-const DECIMAL_STRING = /^[0-9]+(?:\.[0-9]+)?$/;
+/** A value in a string is digits, and more digits after a point, perhaps with a minus: no exponent, space or separator. */
+const DECIMAL_STRING = /^-?[0-9]+(?:\.[0-9]+)?$/;
+
+const RANGE = 'must be from 0 to 1000000000; only an event that the catalogue marks `negative` may be less';
+const SIGNED_RANGE = 'must be from -1000000000 to 1000000000';
 
 /** 1e9 is 0.1 × 10^10. */
 const MAX_POINT = 10;
 
 /**
- * A value as hundredths of its currency's unit, whatever the currency: 0 to 1e9, exact decimal arithmetic, half away from zero
- * (1.005 is 101). A JS number stands for the decimal text that JS prints for it, an ExactNumber for the text it was written as.
- * Range is judged before rounding: -0.001 and 1000000000.001 are refused. The number -0 is 0; the string "-0" has a sign and is
- * refused. Never throws.
+ * A value as hundredths of its currency's unit, whatever the currency: at most 1e9, exact decimal arithmetic, half away from zero
+ * (1.005 is 101, -1.005 is -101). A JS number stands for the decimal text that JS prints for it, an ExactNumber for the text it was
+ * written as. At least -1e9 where it may be negative, else 0; range is judged before rounding: -0.001 is negative, 1000000000.001 too
+ * large. -0 is 0, however it is spelled. Never throws.
  */
-export function toCents(value: number | string | ExactNumber): CentsReading {
-  if (typeof value === 'string' && value.length <= MAX_DECIMAL_LENGTH && !DECIMAL_STRING.test(value)) {
+export function toCents(value: number | string | ExactNumber, mayBeNegative = false): CentsReading {
+  if (typeof value === 'string' && value.length <= NUMBER_MAX_LENGTH && !DECIMAL_STRING.test(value)) {
     return { error: 'must be a number, or a string of digits with a point, such as "19.99"' };
   }
   const text = value instanceof ExactNumber ? value.text : String(value);
-  if (text.length > MAX_DECIMAL_LENGTH) return { error: `must be at most ${MAX_DECIMAL_LENGTH} characters long` };
+  if (text.length > NUMBER_MAX_LENGTH) return { error: `must be at most ${NUMBER_MAX_LENGTH} characters long` };
   const decimal = readDecimal(text);
   if (decimal === null) return { error: 'must be a finite number' };
 
@@ -28,8 +31,9 @@ export function toCents(value: number | string | ExactNumber): CentsReading {
   if (digits === '') return { cents: 0 };
   // Digits start with a non-zero one, so that at this point anything after "1" is more than 1e9.
   const isTooLarge = point > MAX_POINT || (point === MAX_POINT && digits > '1');
-  if (isNegative || isTooLarge) return { error: 'must be from 0 to 1000000000' };
-  return { cents: roundedHundredths(digits, point) };
+  if (isTooLarge || (isNegative && !mayBeNegative)) return { error: mayBeNegative ? SIGNED_RANGE : RANGE };
+  const magnitude = roundedHundredths(digits, point);
+  return { cents: isNegative && magnitude !== 0 ? -magnitude : magnitude };
 }
 
 /** At most twelve digits are kept, which a double holds exactly: no BigInt is needed, and a huge exponent makes no huge number. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 import { propertyRuns, propertyTimeoutMs } from '../../../test/support/property-runs';
-import { ExactNumber } from '../../types/exact-number';
+import { ExactNumber } from '../../types/exact-json';
 import { checkWindow, epochToSeconds, parseRfc3339, windowOf } from './time';
 
 const DAY_MS = 86_400_000;

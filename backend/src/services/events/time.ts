@@ -1,4 +1,4 @@
-import type { ExactNumber } from '../../types/exact-number';
+import type { ExactNumber } from '../../types/exact-json';
 import { readDecimal } from './decimal-text';
 import { durationInWords } from './duration-words';
 

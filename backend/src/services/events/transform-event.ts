@@ -1,5 +1,5 @@
 import { AppError, type FieldError } from '../../errors';
-import type { ExactNumber } from '../../types/exact-number';
+import { type ExactNumber, writeJson } from '../../types/exact-json';
 import type { AcceptedEvent, CatalogueEntry, EventInput } from '../../types/event';
 import type { Catalogue } from './catalogue';
 import { isCurrency } from './currency';
@@ -67,9 +67,9 @@ function readDeliverAt(input: EventInput, context: TransformContext, faults: Fau
   return null;
 }
 
-function readCents(input: EventInput, faults: Faults): number | null {
+function readCents(input: EventInput, mayBeNegative: boolean, faults: Faults): number | null {
   if (input.value === undefined) return null;
-  const read = toCents(input.value);
+  const read = toCents(input.value, mayBeNegative);
   if ('error' in read) faults.add('value', read.error);
   return 'error' in read ? null : read.cents;
 }
@@ -95,11 +95,11 @@ export function transformEvent(input: EventInput, context: TransformContext): Ac
     userId: input.user_id,
     eventName: input.event_name,
     eventTimeSeconds: readSeconds(input, context, faults),
-    valueCents: readCents(input, faults),
+    valueCents: readCents(input, entry?.negative === true, faults),
     currency: input.currency ?? null,
     campaignId: input.campaign_id ?? null,
     clickId: input.click_id ?? null,
-    properties: input.properties ?? null,
+    properties: input.properties === undefined ? null : writeJson(input.properties),
     deliverAt: readDeliverAt(input, context, faults),
     acceptedAt: context.now,
   };

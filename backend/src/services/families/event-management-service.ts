@@ -1,6 +1,7 @@
 import { AppError } from '../../errors';
 import type { Runtime } from '../../interfaces/runtime';
-import type { AcceptedEvent, JsonObject } from '../../types/event';
+import { type ExactObject, writeJson } from '../../types/exact-json';
+import type { AcceptedEvent } from '../../types/event';
 import { canonicalUuid, uuidV5 } from '../events/event-id';
 import type { EventService, Standing } from '../events/event-service';
 
@@ -10,7 +11,7 @@ export interface AddedEvent {
   readonly name: string;
   readonly userId: string;
   /** Whatever else the client sent; it is forwarded with the rest. */
-  readonly rest: JsonObject;
+  readonly rest: ExactObject;
 }
 
 /** What tells that an id is taken by another content. */
@@ -40,7 +41,7 @@ export class EventManagementService {
       currency: null,
       campaignId: null,
       clickId: null,
-      properties: Object.keys(rest).length === 0 ? null : rest,
+      properties: Object.keys(rest).length === 0 ? null : writeJson(rest),
       deliverAt: null,
       acceptedAt: this.runtime.now(),
     };
