@@ -119,6 +119,28 @@ module.exports = {
       [folder('services'), interfaces, types, errors, npm('express'), pureCore],
       'HTTP to service and back, nothing else: a controller that talks to an adapter has a rule of the product in it.',
     ),
+    mayImportOnly(
+      'config',
+      [
+        interfaces,
+        types,
+        folder('services/(auth|events|delivery)'),
+        folder('external-services/(destinations|http|tokens)'),
+        npm('joi', 'yaml'),
+        '^(node:)?[a-z_/]+$',
+      ],
+      'Settings become values, keys and definitions; whoever needs one is handed it, and config knows none of them.',
+    ),
+    {
+      name: 'settings-are-handed-inwards',
+      comment: 'What reads its own settings cannot be run with others: the composition root alone hands them out.',
+      severity: 'error',
+      from: {
+        path: '^backend/src/[^/]+/',
+        pathNot: [tests, folder('config'), folder('composition'), folder('cli')],
+      },
+      to: { path: folder('config') },
+    },
     {
       name: 'edge-is-imported-by-the-edge',
       comment:

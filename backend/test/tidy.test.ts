@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { SETTING_GROUPS } from '../src/config-table';
+import { SETTING_GROUPS } from '../src/config/settings';
 
 // The rules of the house that need the whole tree and that no linter has.
 

@@ -1,4 +1,4 @@
-import type { Config } from '../config';
+import type { Config } from '../config/config';
 import type { Destination } from '../interfaces/destination';
 import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';

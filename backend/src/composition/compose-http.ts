@@ -1,5 +1,5 @@
 import { createApp, type AppParts } from '../app';
-import type { Config } from '../config';
+import type { Config } from '../config/config';
 import { AuthController } from '../controllers/auth-controller';
 import { DocsController } from '../controllers/docs-controller';
 import { EventController } from '../controllers/event-controller';
@@ -42,7 +42,7 @@ import { readEvent } from '../validation-schemas/event';
 import { readEventQuery } from '../validation-schemas/event-query';
 import { createFamilies } from './compose-families';
 import type { Watch } from './compose-watch';
-import type { SettingsKeys } from './settings-keys';
+import type { SettingsKeys } from '../config/settings-files';
 import type { Users } from './compose-users';
 
 export interface HttpParts {

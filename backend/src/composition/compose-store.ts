@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { Config } from '../config';
+import type { Config } from '../config/config';
 import { distrustProbeAfterFailure } from '../external-services/distrust-probe';
 import { guardAgainstFailedFsync } from '../external-services/fsync-guard';
 import { openThreadedEventStore } from '../external-services/sqlite/threaded-event-store';

@@ -1,5 +1,5 @@
 /** The making of all that answers questions about users: one circuit, pool and retry budget per source, one cache for all. */
-import type { Config } from '../config';
+import type { Config } from '../config/config';
 import { UserController } from '../controllers/user-controller';
 import { MemoryCache } from '../external-services/cache/memory-cache';
 import { createEventApi } from '../external-services/sources/event-api';

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 
 import { createMockApis } from '../../../mock-apis/mock-apis';
 import { createUsers, type Users } from '../../src/composition/compose-users';
-import { loadConfig } from '../../src/config';
+import { loadConfig } from '../../src/config/config';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { createLogger } from '../../src/logger';
 import { seededRandom } from '../support/seeded-random';

@@ -4,8 +4,8 @@ import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 
-import { ellipticTokenKey, type TokenKey, type TokenKeys } from '../tokens/token-key';
-import { SettingsFileError } from './yaml-file';
+import { ellipticTokenKey, type TokenKey, type TokenKeys } from '../external-services/tokens/token-key';
+import { SettingsFileError } from './yaml';
 
 const KEYS_MAX = 5;
 const KEY_BLOCK = /-----BEGIN ((?:EC )?PRIVATE KEY|PUBLIC KEY)-----[\s\S]+?-----END \1-----/g;

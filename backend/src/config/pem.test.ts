@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { selfSignedCertificate } from '../../../test/support/self-signed-certificate';
-import { readTlsFiles, readTokenKeysFile } from './pem-files';
+import { selfSignedCertificate } from '../../test/support/self-signed-certificate';
+import { readTlsFiles, readTokenKeysFile } from './pem';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-pem-'));
 const file = (name: string, text: string) => {

@@ -1,8 +1,8 @@
 import Joi from 'joi';
-import type { DestinationDefinition } from '../destinations/destination-definition';
-import { SECRET_PREFIX } from '../destinations/webhook-destination';
-import { readYamlFile } from './yaml-file';
-import type { YamlFault, YamlRules } from './yaml-file';
+import type { DestinationDefinition } from '../external-services/destinations/destination-definition';
+import { SECRET_PREFIX } from '../external-services/destinations/webhook-destination';
+import { readYamlFile } from './yaml';
+import type { YamlFault, YamlRules } from './yaml';
 
 type Entry = Omit<DestinationDefinition, 'concurrency' | 'ratePerSecond' | 'mode'> & {
   readonly concurrency?: number;

@@ -4,8 +4,8 @@ import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isMap, isSeq, parseDocument, type Document, type YAMLMap, type YAMLSeq } from 'yaml';
 
-import type { Client, Scope } from '../../types/auth';
-import { readClientsFile } from './clients-file';
+import type { Client, Scope } from '../types/auth';
+import { readClientsFile } from '../config/clients';
 
 /** A change that cannot be made; the message says why and what would be right. */
 export class ClientEditError extends Error {

@@ -4,10 +4,11 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { SETTING_GROUPS } from './config-table';
-import { shown, type ProxyLocation, type Setting } from './config-rules';
-import { configWarnings, type ConfigWarning, type Environment } from './config-warnings';
-import { isQuoted } from './external-services/files/yaml-file';
+import type { OutboundProxy } from '../external-services/http/outbound-proxy';
+import { SETTING_GROUPS } from './settings';
+import { shown, type Setting } from './setting-rules';
+import { configWarnings, type ConfigWarning, type Environment } from './unread-variables';
+import { isQuoted } from './yaml';
 
 type Intersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
 type Settings = Intersection<(typeof SETTING_GROUPS)[keyof typeof SETTING_GROUPS]>;
@@ -16,7 +17,7 @@ type Values = { -readonly [K in keyof Settings]: Settings[K] extends Setting<inf
 /** What the process runs by. Paths are absolute, times in milliseconds, what is not set is null. */
 export type Config = Readonly<
   Omit<Values, 'jwtSecrets' | 'host' | 'retentionMs' | 'clientsFile' | 'eventsFile' | 'proxy' | 'noProxy'> & {
-    proxy: (ProxyLocation & { readonly bypass: readonly string[] }) | null;
+    proxy: OutboundProxy | null;
     host: string;
     retentionMs: number;
     clientsFile: string;

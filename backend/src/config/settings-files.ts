@@ -1,18 +1,42 @@
-import type { Config } from '../config';
-import type { DestinationDefinition } from '../external-services/destinations/destination-definition';
 import { DestinationSet } from '../external-services/destinations/destination-set';
-import { readCatalogueFile } from '../external-services/files/catalogue-file';
-import { readClientsFile } from '../external-services/files/clients-file';
-import { watchFile } from '../external-services/files/watch-file';
-import { readDestinationsFile } from '../external-services/files/destinations-file';
-import { SettingsFileError, SettingsFilesError } from '../external-services/files/yaml-file';
+import type { DestinationDefinition } from '../external-services/destinations/destination-definition';
+import { JwtSigner } from '../external-services/tokens/jwt-signer';
+import { hmacTokenKey, type TokenKeys } from '../external-services/tokens/token-key';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
-import { JwtSigner } from '../external-services/tokens/jwt-signer';
 import { ClientRegistry } from '../services/auth/client-registry';
 import type { DeliveryWorker } from '../services/delivery/delivery-worker';
 import { Catalogue } from '../services/events/catalogue';
-import { readTls, readTokenKeys, SettingsKeys } from './settings-keys';
+import { readClientsFile } from './clients';
+import type { Config } from './config';
+import { readDestinationsFile } from './destinations';
+import { readCatalogueFile } from './events';
+import { readTlsFiles, readTokenKeysFile, type TlsPair } from './pem';
+import { watchFile } from './watch';
+import { SettingsFileError, SettingsFilesError } from './yaml';
+
+/** The keys that tokens are signed by, and those of TLS. */
+export class SettingsKeys {
+  /** What the server must do with a new certificate. */
+  onNewTls: (pair: TlsPair) => void = () => undefined;
+
+  constructor(
+    private readonly config: Config,
+    readonly signer: JwtSigner,
+    readonly tls: TlsPair | null,
+  ) {}
+
+  /** @throws SettingsFileError, and then nothing has changed */
+  async reloadTokenKeys(): Promise<void> {
+    this.signer.replace(await readTokenKeys(this.config));
+  }
+
+  /** @throws SettingsFileError, and then nothing has changed */
+  async reloadTls(): Promise<void> {
+    const pair = await readTls(this.config);
+    if (pair !== null) this.onNewTls(pair);
+  }
+}
 
 /** A client that was taken out of the file is refused within a minute, also when nobody sends a signal. */
 const CLIENTS_LOOKED_AT_EVERY_MS = 20_000;
@@ -121,4 +145,17 @@ async function readDefinitions(config: Config, catalogue: Catalogue | null): Pro
     definitions.push({ ...common, type: 'event-api', name: 'event-api', url: eventApiUrl, apiKey: null, events: [] });
   }
   return definitions;
+}
+
+/** The keys of tokens that the settings name. @throws SettingsFileError */
+async function readTokenKeys(config: Config): Promise<TokenKeys> {
+  if (config.jwtKeyFile !== null) return readTokenKeysFile(config.jwtKeyFile);
+  const [first, ...others] = config.jwtKeys.map(hmacTokenKey);
+  if (first === undefined) throw new Error('no JWT key is configured');
+  return [first, ...others];
+}
+
+/** The certificate and its key, where the settings name them. @throws SettingsFileError */
+async function readTls({ tlsCertFile, tlsKeyFile }: Config): Promise<TlsPair | null> {
+  return tlsCertFile !== null && tlsKeyFile !== null ? readTlsFiles(tlsCertFile, tlsKeyFile) : null;
 }

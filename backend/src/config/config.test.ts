@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { type Config, ConfigError, environmentLookup, loadConfig } from './config';
-import { SETTING_GROUPS } from './config-table';
-import type { Setting } from './config-rules';
+import { SETTING_GROUPS } from './settings';
+import type { Setting } from './setting-rules';
 
 const SECRET = 's3cret-0123456789-0123456789-0123456789';
 const OTHER_SECRET = 'another-0123456789-0123456789-0123456789';

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 
-import type { Runtime } from '../../interfaces/runtime';
+import type { Runtime } from '../interfaces/runtime';
 
 /** Calls `onChange` when the file has been written or replaced, looked for every `everyMs`. Returns the function that ends it. A file that is away for a moment has not changed. */
 export function watchFile(path: string, everyMs: number, runtime: Runtime, onChange: () => Promise<void>): () => void {

@@ -1,9 +1,9 @@
 import Joi from 'joi';
 import { createHash } from 'node:crypto';
-import { SCOPES } from '../../types/auth';
-import type { Client, Scope } from '../../types/auth';
-import { readYamlFile } from './yaml-file';
-import type { YamlFault } from './yaml-file';
+import { SCOPES } from '../types/auth';
+import type { Client, Scope } from '../types/auth';
+import { readYamlFile } from './yaml';
+import type { YamlFault } from './yaml';
 
 interface ClientEntry {
   readonly id: string;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readCatalogueFile } from './catalogue-file';
+import { readCatalogueFile } from './events';
 
 const SHIPPED = join(__dirname, '../../../../config/events.yml');
 

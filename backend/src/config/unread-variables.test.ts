@@ -1,5 +1,5 @@
 import { loadConfig } from './config';
-import { SETTING_GROUPS } from './config-table';
+import { SETTING_GROUPS } from './settings';
 
 const warningsOf = (environment: Record<string, string>) => loadConfig(environment).warnings();
 const namedIn = (environment: Record<string, string>) =>

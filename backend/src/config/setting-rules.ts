@@ -3,6 +3,7 @@ import Joi from 'joi';
 import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import type { ProxyLocation } from '../external-services/http/outbound-proxy';
 
 export interface Rule<T> {
   /** From the text to the value. */
@@ -128,15 +129,6 @@ function parseHttpUrl(text: string): URL {
   if (url.username !== '' || url.password !== '') throw new Error('a secret in a URL ends in logs');
   if (url.hash !== '') throw new Error('what follows # is never sent');
   return url;
-}
-
-/** Where a proxy for outbound calls listens, and the value of `Proxy-Authorization` for it. */
-export interface ProxyLocation {
-  readonly protocol: 'http:' | 'https:';
-  /** An IPv6 address has no brackets. */
-  readonly hostname: string;
-  readonly port: number;
-  readonly authorization: string | null;
 }
 
 /** The proxy for outbound calls, with its user name and password in the URL. */

@@ -2,8 +2,8 @@ import Joi from 'joi';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SettingsFileError, readYamlFile } from './yaml-file';
-import type { YamlRules } from './yaml-file';
+import { SettingsFileError, readYamlFile } from './yaml';
+import type { YamlRules } from './yaml';
 
 interface Box {
   readonly name: string;

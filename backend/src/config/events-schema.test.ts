@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import Ajv from 'ajv';
 import { parse } from 'yaml';
 
-import { readCatalogueFile } from './catalogue-file';
+import { readCatalogueFile } from './events';
 
 const CONFIG = join(__dirname, '../../../../config');
 const schema = JSON.parse(readFileSync(join(CONFIG, 'events.schema.json'), 'utf8')) as object;

@@ -3,8 +3,9 @@
  * come the frozen `Config` (config.ts), `.env.example` and `docs/configuration.md` (scripts/generate-config-docs.ts).
  */
 import Joi from 'joi';
-import * as rules from './config-rules';
-import { setting } from './config-rules';
+import type { ProxyLocation } from '../external-services/http/outbound-proxy';
+import * as rules from './setting-rules';
+import { setting } from './setting-rules';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -224,7 +225,7 @@ export const SETTING_GROUPS = {
       shownDefault: 'none',
       meaning: 'The base URL of the user API, which the summaries of users are read from.',
     }),
-    proxy: setting<rules.ProxyLocation | null>({
+    proxy: setting<ProxyLocation | null>({
       name: 'OUTBOUND_PROXY',
       rule: rules.proxyUrl(),
       fallback: null,

@@ -1,6 +1,6 @@
 /** What the environment holds that nobody reads, although its writer may think so. */
-import { SETTING_GROUPS } from './config-table';
-import type { Setting } from './config-rules';
+import { SETTING_GROUPS } from './settings';
+import type { Setting } from './setting-rules';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

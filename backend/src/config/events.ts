@@ -1,7 +1,7 @@
 import Joi from 'joi';
-import type { CatalogueEntry } from '../../types/event';
-import { readYamlFile } from './yaml-file';
-import type { YamlRules } from './yaml-file';
+import type { CatalogueEntry } from '../types/event';
+import { readYamlFile } from './yaml';
+import type { YamlRules } from './yaml';
 
 interface CatalogueFile {
   readonly events: readonly CatalogueEntry[];

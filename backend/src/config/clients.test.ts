@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readClientsFile } from './clients-file';
+import { readClientsFile } from './clients';
 
 const SHIPPED = join(__dirname, '../../../../config/clients.yml');
 const digest = (secret: string) => createHash('sha256').update(secret).digest('hex');

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readDestinationsFile } from './destinations-file';
+import { readDestinationsFile } from './destinations';
 
 const SHIPPED = join(__dirname, '../../../../config/destinations.yml');
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;

@@ -2,8 +2,8 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Runtime } from '../../interfaces/runtime';
-import { watchFile } from './watch-file';
+import type { Runtime } from '../interfaces/runtime';
+import { watchFile } from './watch';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-watch-'));
 const path = join(folder, 'file');
