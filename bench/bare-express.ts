@@ -1,6 +1,9 @@
 import express from 'express';
 
-/** The yardstick: Express as it comes. A JSON body read, 202; and a user, as SUMMARY has it, answered as JSON. */
+/**
+ * The yardstick: Express as it comes. A JSON body read, 202; and a user, as SUMMARY has it,
+ * answered as JSON.
+ */
 const app = express();
 app.use(express.json());
 app.get('/health', (_request, response) => {

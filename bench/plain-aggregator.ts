@@ -3,7 +3,10 @@ import http from 'node:http';
 import axios, { type AxiosInstance } from 'axios';
 import axiosRetry from 'axios-retry';
 
-/** What one would write first: all sources of all users at once, each with no retry, or with axios-retry after 1, 2 and 4 seconds. */
+/**
+ * The plain solution: all sources of all users at once, each without a retry, or with axios-retry
+ * after 1, 2 and 4 s.
+ */
 export type PlainPolicy = 'no retry' | 'retry after 1, 2, 4 s';
 
 const SOURCES = ['profile', 'posts', 'analytics'] as const;

@@ -69,7 +69,10 @@ export function peakMegabytes(pid: number): number {
   return Number(kilobytes) / 1024;
 }
 
-/** The processor time that a process with all its threads has used so far, in µs (Linux counts it in hundredths of a second). */
+/**
+ * The processor time that a process with all its threads has used so far, in µs (Linux counts it in
+ * hundredths of a second).
+ */
 export function processorMicroseconds(pid: number): number {
   const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
   // The fields after the name, which may itself hold spaces: utime and stime are the 12th and 13th.

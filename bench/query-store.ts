@@ -10,12 +10,13 @@ import { systemRuntime } from '../backend/src/external-services/system-runtime';
 const ignore = (): void => undefined;
 const quiet = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/** All events lie within so many hours, whatever their number. */
+/** All events are within this many hours, for any number of events. */
 const HOURS = 240;
 
 /**
- * The parts are chosen so that every filter still has ten full pages among 10 000 events: one user in ten is the same, the others are 100 000;
- * a recursive table keeps its random columns, where a plain subquery would throw the dice anew at each use.
+ * The parts are chosen so that every filter still has ten full pages among 10 000 events: one user
+ * in ten is the same, the others are 100 000; a recursive table keeps its random columns, where a
+ * plain subquery would draw again at each use.
  */
 const INSERT_EVENTS = `
   WITH RECURSIVE numbers (i, userDice, nameDice, clientDice, storedDice) AS (
@@ -51,7 +52,10 @@ export interface QueryStore {
   readonly day: { readonly fromSeconds: number; readonly toSeconds: number };
 }
 
-/** A store of so many events as the real migrations make it. Only its making is unsafe: without journal and fsync, the indexes made at the end. */
+/**
+ * A store of `events` events with the real schema. It is filled without journal and fsync, and
+ * indexed at the end.
+ */
 export async function makeQueryStore(folder: string, events: number): Promise<QueryStore> {
   const options = { path: join(folder, `${String(events)}.db`), log: quiet, runtime: systemRuntime };
   await (await openSqliteEventStore(options)).close();

@@ -19,7 +19,10 @@ async function measure(server: BenchServer, load: Load): Promise<Round> {
   return { ...result, cpuMicroseconds: (processorMicroseconds(server.pid) - before) / result.total };
 }
 
-/** Puts the same load on the gateway and on bare Express, in turns, and prints the medians of both and of their ratios. */
+/**
+ * Puts the same load on the gateway and on bare Express, in turns, and prints the medians of both
+ * and of their ratios.
+ */
 export async function sideBySide(what: string, gateway: BenchServer, bare: BenchServer, load: Load): Promise<void> {
   const rounds: { readonly bare: Round; readonly gateway: Round }[] = [];
   for (let round = 0; round <= ROUNDS; round += 1) {

@@ -17,14 +17,20 @@ export interface MockCounters {
 
 /** The three simulated upstreams behind one HTTP server. */
 export interface MockApis {
-  /** Listens; after a stop it listens on the same port again, as an upstream that was away. Rejects if the port is taken. */
+  /**
+   * Listens; after a stop it listens on the same port again, as an upstream that was away. Rejects
+   * if the port is taken.
+   */
   start(): Promise<{ url: string; port: number }>;
   /** Ends every connection at once, answered or not. Harmless twice. */
   stop(): Promise<void>;
   settings(): MockSettings;
   /** Changes settings while it runs; throws a SettingsError and then has changed nothing. */
   set(patch: SettingsPatch): void;
-  /** As just started, but with the present settings: nothing remembered, scripts and dice from their beginning. */
+  /**
+   * As just started, but with the present settings: nothing remembered, scripts and dice from their
+   * beginning.
+   */
   reset(): void;
   counters(): MockCounters;
   readonly adeventsx: AdEventsX['log'];
@@ -66,7 +72,7 @@ function createApp(apis: MockApis, routers: readonly RequestHandler[], clearCoun
   for (const router of routers) app.use(router);
   app.get('/_control', (_req, res) => sendJson(res, 200, apis.settings()));
   app.put('/_control', json({ limit: '1mb' }), (req, res) => {
-    // Whatever came is checked there, key by key.
+    // `set` checks every key of the body.
     apis.set(req.body as SettingsPatch);
     sendJson(res, 200, apis.settings());
   });
@@ -84,7 +90,10 @@ function createApp(apis: MockApis, routers: readonly RequestHandler[], clearCoun
   return app;
 }
 
-/** The simulated upstreams, not yet listening. Throws a SettingsError that names every wrong setting. */
+/**
+ * The simulated upstreams, not yet listening. Throws a SettingsError that names every wrong
+ * setting.
+ */
 export function createMockApis(given: SettingsPatch = {}): MockApis {
   let settings = mergeSettings(defaultSettings(), given, true);
   const current = (): MockSettings => settings;
@@ -101,7 +110,8 @@ export function createMockApis(given: SettingsPatch = {}): MockApis {
         if (adeventsx.isPost(req)) adeventsx.handlePost(req, res);
         else app(req, res);
       });
-      // Longer than any client of ours keeps an idle connection, so that it is the client that closes first.
+      // Longer than any client of ours keeps an idle connection, so that it is the client that
+      // closes first.
       starting.keepAliveTimeout = 65_000;
       starting.maxConnections = 10_000;
       port = await listen(starting, settings.host, port);

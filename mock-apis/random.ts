@@ -1,7 +1,10 @@
 /** Uniform in [0, 1). */
 export type Random = () => number;
 
-/** A 32-bit hash of a text (FNV-1a with a final mix, so that texts which differ in one digit land far apart). */
+/**
+ * A 32-bit hash of a text (FNV-1a with a final mix, so that texts which differ in one digit land
+ * far apart).
+ */
 function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1) {
@@ -12,7 +15,10 @@ function hash32(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** A stream of numbers (mulberry32): the same seed and name give the same sequence, and no stream shifts another. */
+/**
+ * A stream of numbers (mulberry32): the same seed and name give the same sequence, and no stream
+ * shifts another.
+ */
 export function createRandom(seed: number, name: string): Random {
   let state = hash32(`${seed}:${name}`);
   return () => {

@@ -1,7 +1,10 @@
-/** The newest `capacity` items in order of arrival. Each has a sequence number that counts from 0 and is never reused. */
+/**
+ * The newest `capacity` items in order of arrival. Each has a sequence number that counts from 0
+ * and is never reused.
+ */
 export class Ring<T> {
   private items: T[] = [];
-  /** Where the oldest item stands once the ring is full. */
+  /** The index of the oldest item once the ring is full. */
   private start = 0;
   private pushed = 0;
 
@@ -28,7 +31,9 @@ export class Ring<T> {
     return [...this.items.slice(this.start), ...this.items.slice(0, this.start)];
   }
 
-  /** Up to `limit` items, oldest first, from a sequence number on (or from the oldest still held). */
+  /**
+   * Up to `limit` items, oldest first, from a sequence number on (or from the oldest still held).
+   */
   from(sequence: number, limit: number): { items: T[]; next: number } {
     const oldest = this.pushed - this.items.length;
     const skipped = Math.min(Math.max(sequence - oldest, 0), this.items.length);

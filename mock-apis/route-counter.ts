@@ -20,7 +20,10 @@ export class RouteCounter {
   /** Grows with each clear, so that calls begun before it are not counted after it. */
   private epoch = 0;
 
-  /** A call began. To be called with the status as it is answered; else it counts as unanswered once the connection closes. */
+  /**
+   * Counts a call. Call the result with the status when it is answered; otherwise it counts as
+   * unanswered when the connection closes.
+   */
   begin(res: ServerResponse): (status: number) => void {
     this.calls += 1;
     this.inFlight += 1;

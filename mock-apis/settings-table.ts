@@ -25,7 +25,7 @@ function setting<T>(rule: Rule<T>, fallback: T, meaning: string): Setting<T> {
 const remember = (what: string): Setting<number> =>
   setting(integer(0, 5_000_000), 200_000, `How many ${what} are held; older ones are forgotten, counts are not`);
 
-/** Set at start only: they stand at the top level of the settings object. */
+/** Set at start only; at the top level of the settings object. */
 export const serverTable = {
   host: setting(text('a host name or address', /^[\w.:-]{1,253}$/), '127.0.0.1', 'The address to listen on'),
   port: setting(integer(0, 65_535), 3001, 'The port to listen on; 0 takes a free one'),

@@ -58,7 +58,8 @@ function mergeGroup(path: string, table: Table, current: Values, patch: unknown,
       checkValue(`${path}.${key}`, setting, value, faults);
     }
   }
-  // A copy: what the caller does to its object later changes nothing here, and the same script set again is a new one.
+  // A copy: what the caller does to its object later changes nothing here, and the same script set
+  // again is a new one.
   return faults.length === 0 ? { ...current, ...structuredClone(patch) } : current;
 }
 
@@ -119,7 +120,10 @@ export function allSettings(): NamedSetting[] {
   ];
 }
 
-/** The settings that an environment asks for. Throws a SettingsError that names every fault by its variable. */
+/**
+ * The settings that an environment asks for. Throws a SettingsError that names every fault by its
+ * variable.
+ */
 export function settingsFromEnvironment(env: Readonly<Record<string, string | undefined>>): MockSettings {
   const faults: string[] = [];
   const patch: Values = {};

@@ -41,7 +41,8 @@ export class SimulatedRoute {
   /** Drops, hangs, fails or answers. `answer` is asked when the delay has passed. */
   run(req: Request, res: Response, conduct: RouteConduct, answer: () => RouteAnswer): void {
     const answered = this.counter.begin(res);
-    // As many draws whatever is decided, so that a changed setting does not shift the calls after it.
+    // The same number of draws for each call, so that a changed setting does not shift the later
+    // calls.
     const chances = Array.from({ length: 7 }, this.random);
     const [drop = 1, hang = 1, fail = 1, status = 0, delay = 0, slow = 1, slowDelay = 0] = chances;
     if (drop < conduct.dropRate) {

@@ -1,6 +1,7 @@
 /**
- * `npm run client -- add <id> <scope,scope …> | rotate <id> | finish <id> | list`: the clients of CLIENTS_FILE, or of `--file <path>`. The gateway takes a
- * change over within half a minute, at once on SIGHUP.
+ * `npm run client -- add <id> <scope,scope …> | rotate <id> | finish <id> | list`: the clients of
+ * CLIENTS_FILE, or of `--file <path>`. The gateway takes a change within 30 seconds, and at once on
+ * SIGHUP.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -4,9 +4,12 @@ const LINES_KEPT = 20;
 /** Longer than the ten seconds in which the gateway finishes what is in flight. */
 const STOP_WITHIN_MS = 15_000;
 
-/** A process of the demo. Its output is kept, not shown: a person who tries the product wants events, not logs. */
+/**
+ * A process of the demo. Its output is kept, not shown: a person who tries the product wants
+ * events, not logs.
+ */
 export class ChildService {
-  /** Resolves with how it ended, such as `exit code 1`. */
+  /** Resolves with the end of the process as text, such as `exit code 1`. */
   readonly ended: Promise<string>;
   private readonly child: ChildProcess;
   private lines: string[] = [];
@@ -20,7 +23,8 @@ export class ChildService {
     this.child = spawn(process.execPath, [script], {
       env: { ...process.env, ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
-      // Its own process group: Ctrl-C in a terminal reaches the demo alone, which then stops the two in order.
+      // Its own process group: Ctrl-C in a terminal reaches the demo alone, which then stops the
+      // two in order.
       detached: true,
     });
     this.child.stdout?.on('data', (chunk: Buffer) => this.keep(chunk));

@@ -23,7 +23,7 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** The first of the ports that something on this machine listens on already, or that stands there twice; null if all are free. */
+/** The first port that is in use on this machine or listed twice; null if all are free. */
 export async function firstBusyPort(ports: readonly number[]): Promise<number | null> {
   for (const [index, port] of ports.entries()) {
     if (ports.indexOf(port) < index || !(await isFree(port))) return port;

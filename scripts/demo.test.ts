@@ -8,7 +8,8 @@ import { promisify } from 'node:util';
 
 const root = path.resolve(__dirname, '..');
 
-// For machines without curl, such as a slim container: the few flags of it that the demo's lines use.
+// For machines without curl, such as a slim container: the few flags of it that the demo's lines
+// use.
 const curlStandIn = `
 const headers = {}, rest = process.argv.slice(1);
 let url, body, withStatus = false;
@@ -74,7 +75,9 @@ describe('npm run demo', () => {
     }
   }
 
-  /** Resolves once the pattern was printed; fails, with all that was, when the demo ends without. */
+  /**
+   * Resolves once the pattern was printed; fails, with all that was, when the demo ends without.
+   */
   async function printed(pattern: RegExp): Promise<void> {
     const ended = once(demo, 'close').then(() => 'ended');
     while (!pattern.test(output)) {
@@ -103,7 +106,7 @@ describe('npm run demo', () => {
     demo.kill('SIGINT');
     expect(await once(demo, 'close')).toEqual([0, null]);
     expect(output).toMatch(/Stopped\.\n$/);
-    // Both children are gone: their ports can be had.
+    // Both children are gone: their ports are free.
     await Promise.all([port, mockPort].map(async (each) => close(await listen(each))));
   });
 

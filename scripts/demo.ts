@@ -1,6 +1,7 @@
 /**
- * `npm run demo`: the gateway and the simulated upstreams as two real processes, and a line for every event that arrives.
- * What it starts it also ends: on a signal, on a failure to start, and when either of the two dies.
+ * `npm run demo`: the gateway and the simulated upstreams as two real processes, and a line for
+ * every event that arrives. What it starts it also ends: on a signal, on a failure to start, and
+ * when either of the two dies.
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -41,7 +42,7 @@ async function showArrivals(upstreams: string, signal: AbortSignal): Promise<voi
       if (next !== null) page.conversions.forEach((arrival) => say(arrivalLine(arrival)));
       next = page.next;
     } catch {
-      // The simulator is going: its death, or ours, is told elsewhere.
+      // The simulator is ending; its end is reported elsewhere.
     }
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }

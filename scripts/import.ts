@@ -6,7 +6,10 @@ import { type Format, type ImportRecord, readRecords } from './import/records';
 import { send, TryAgainError } from './import/send';
 import { emptyState, type ImportState, loadState, removeState, saveState, stateFileOf } from './import/state';
 
-/** `npm run import -- FILE`: sends the events of a file to a gateway. Exit codes: 0 all were taken, 1 it could not go on, 2 wrong arguments, 3 some were refused. */
+/**
+ * `npm run import -- FILE`: sends the events of a file to a gateway. Exit codes: 0 all were taken,
+ * 1 it could not go on, 2 wrong arguments, 3 some were refused.
+ */
 
 const HELP = `Sends the events of a file to a gateway, as many as there are, and can be resumed after any end.
 

@@ -5,7 +5,10 @@ import { fetchToken, postEvents } from '../load';
 import { type BenchServer, startServer } from '../processes';
 import { CONNECTIONS, ROUND_SECONDS, sideBySide } from '../side-by-side';
 
-/** Posting events one at a time: the gateway, every answer after its fsync, next to Express that only parses and answers. */
+/**
+ * Posting events one at a time: the gateway, every answer after its fsync, next to Express that
+ * only parses and answers.
+ */
 export async function acceptScenario(): Promise<void> {
   const folder = mkdtempSync(join(process.cwd(), '.bench-accept-'));
   const servers: BenchServer[] = [];

@@ -19,7 +19,7 @@ interface Bench {
   posted: number;
 }
 
-/** A way of giving the gateway so many events; resolves when all are accepted. */
+/** Posts this many events to the gateway; resolves when all are accepted. */
 type Feed = (bench: Bench, events: number) => Promise<void>;
 
 const singly: Feed = (bench, events) => post(bench, { connections: 64, amount: events });
@@ -28,9 +28,10 @@ const inBatches: Feed = (bench, events) =>
   post(bench, { connections: 4, amount: events / PER_BATCH, eventsPerRequest: PER_BATCH });
 
 /**
- * From the first post to the last event received by the simulated AdEventsX that always takes; then the delivering alone, of events that
- * were accepted while the destination was paused. The load, the gateway and the simulator share the machine: the processor time of each is
- * told, since it is what a quieter or larger machine would be busy with.
+ * From the first post to the last event received by the simulated AdEventsX that always takes; then
+ * the delivering alone, of events that were accepted while the destination was paused. The load,
+ * the gateway and the simulator share the machine: the processor time of each is told, since it is
+ * what a quieter or larger machine would be busy with.
  */
 export async function deliverScenario(): Promise<void> {
   const folder = mkdtempSync(join(process.cwd(), '.bench-deliver-'));

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 
 const SECONDS = 3;
 
-/** The disk's own limit: how many times a second 4 KiB can be appended and synced, one after the other. No durable store commits faster than this. */
+/**
+ * The disk's own limit: how many times a second 4 KiB can be appended and synced. No durable store
+ * commits faster.
+ */
 export function diskScenario(): Promise<void> {
   const folder = mkdtempSync(join(process.cwd(), '.bench-disk-'));
   const file = openSync(join(folder, 'probe'), 'w');

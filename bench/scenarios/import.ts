@@ -16,7 +16,10 @@ const SCRIPT = join(__dirname, '../../scripts/import.js');
 const ignore = (): void => undefined;
 const quiet = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/** A million events from a file into a gateway without destinations: at one go, then with importer and gateway killed on the way. */
+/**
+ * A million events from a file into a gateway without destinations: at one go, then with importer
+ * and gateway killed on the way.
+ */
 export async function importScenario(): Promise<void> {
   const folder = mkdtempSync(join(process.cwd(), '.bench-import-'));
   const file = join(folder, 'events.ndjson');
@@ -87,7 +90,7 @@ function startImport(file: string, url: string): ChildProcess {
 async function ended(importer: ChildProcess, gateway: BenchServer, code: number | null = 0): Promise<number> {
   let megabytes = 0;
   while (importer.exitCode === null && importer.signalCode === null) {
-    // A process that has just ended has no memory to tell.
+    // A process that has just ended reports no memory.
     if (importer.pid !== undefined) megabytes = Math.max(megabytes, peakMegabytes(importer.pid) || 0);
     await sleep(100);
   }
@@ -97,7 +100,7 @@ async function ended(importer: ChildProcess, gateway: BenchServer, code: number 
   return megabytes;
 }
 
-/** Waits until the importer has noted so many records as answered. */
+/** Waits until the importer has noted `records` records as answered. */
 async function reached(file: string, records: number): Promise<void> {
   const deadline = Date.now() + 300_000;
   while (Date.now() < deadline) {
@@ -129,7 +132,7 @@ function writeEvents(path: string): void {
   closeSync(file);
 }
 
-/** Throws unless each user is counted exactly as often as it stands in the file. */
+/** Throws unless each user has exactly as many events as the file holds. */
 async function checkPoints(path: string): Promise<void> {
   const store = await openSqliteEventStore({ path, log: quiet, runtime: systemRuntime });
   try {

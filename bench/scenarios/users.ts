@@ -175,7 +175,10 @@ async function cached(bench: UserBench, gateway: BenchServer, token: string): Pr
   }
 }
 
-/** Questions about users, put to the gateway in front of sources that take 100–600 ms and fail one call in ten. */
+/**
+ * Questions about users, put to the gateway in front of sources that take 100–600 ms and fail one
+ * call in ten.
+ */
 export async function usersScenario(): Promise<void> {
   const folder = mkdtempSync(join(process.cwd(), '.bench-users-'));
   const servers: BenchServer[] = [];

@@ -23,7 +23,7 @@ function readBody(req: IncomingMessage, whole: (body: Buffer) => void, tooLarge:
       chunks.push(chunk);
       return;
     }
-    // The rest is read and thrown away, so that the client is not cut off before it sees the answer.
+    // The rest is read and dropped, so that the client is not cut off before it reads the answer.
     req.removeAllListeners('data').removeAllListeners('end').resume();
     tooLarge();
   });
@@ -70,7 +70,10 @@ export class AdEventsX {
     this.plan = this.newPlan();
   }
 
-  /** Whether a request is for `handlePost`, which serves it without Express because load tests send thousands a second. */
+  /**
+   * Whether a request is for `handlePost`, which serves it without Express because load tests send
+   * thousands a second.
+   */
   isPost(req: IncomingMessage): boolean {
     const url = req.url ?? '';
     return req.method === 'POST' && (url === CONVERSIONS || url.startsWith(`${CONVERSIONS}?`));

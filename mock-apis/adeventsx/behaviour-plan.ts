@@ -9,7 +9,10 @@ interface Decision {
 
 const accept: Behaviour = { kind: 'accept' };
 
-/** Decides what each call meets: the script while it lasts, then failures and faults by their rates, then the default. */
+/**
+ * Chooses the behaviour of each call: the script while it lasts, then failures and faults by rate,
+ * then the default.
+ */
 export class BehaviourPlan {
   private settings: AdEventsXSettings | null = null;
   private script: readonly string[] = [];
@@ -22,7 +25,7 @@ export class BehaviourPlan {
 
   next(settings: AdEventsXSettings): Decision {
     if (settings !== this.settings) this.adopt(settings);
-    // Three draws whatever is decided, so that a changed setting does not shift the calls after it.
+    // Three draws for each call, so that a changed setting does not shift the later calls.
     const [which, status, delay] = [this.random(), this.random(), this.random()];
     const behaviour = this.nextOfScript() ?? this.drawn(settings, which, status);
     return { behaviour, delayMs: within(settings.delayMs, delay) };
@@ -30,7 +33,8 @@ export class BehaviourPlan {
 
   private adopt(settings: AdEventsXSettings): void {
     this.settings = settings;
-    // A script that was set anew starts again, also when it reads the same; other settings leave its position alone.
+    // A script that is set again starts from its first entry, even with the same text; other
+    // settings keep its position.
     if (settings.script !== this.script) {
       this.script = settings.script;
       this.position = 0;

@@ -1,10 +1,16 @@
-/** When a refused client is told to come back: a number of seconds, the same as a date, or something unreadable. */
+/**
+ * When a refused client is told to come back: a number of seconds, the same as a date, or something
+ * unreadable.
+ */
 export type RetryAfter =
   | { readonly form: 'seconds' | 'date'; readonly seconds: number }
   | { readonly form: 'garbage' }
   | { readonly form: 'none' };
 
-/** What one call meets. `accept`, `drip`, `cut`, `oversize` and `lost-answer` take the conversion if it is valid. */
+/**
+ * What one call meets. `accept`, `drip`, `cut`, `oversize` and `lost-answer` take the conversion if
+ * it is valid.
+ */
 export type Behaviour =
   | { readonly kind: 'accept' }
   | { readonly kind: 'status'; readonly status: number; readonly retryAfter: RetryAfter }
@@ -61,7 +67,10 @@ function readDelay(text: string | null): Behaviour | null {
   return ms === null || then === null || then.kind === 'delay' ? null : { kind: 'delay', ms, then };
 }
 
-/** Reads `503`, `429:2`, `hang`, `drip:50`, `redirect:308:http://…`, `delay:200:503` and so on; null when it is none. */
+/**
+ * Reads `503`, `429:2`, `hang`, `drip:50`, `redirect:308:http://…`, `delay:200:503` and so on; null
+ * when it is none.
+ */
 export function readBehaviour(text: string): Behaviour | null {
   const colon = text.indexOf(':');
   const name = colon < 0 ? text : text.slice(0, colon);
@@ -84,7 +93,9 @@ export function readBehaviour(text: string): Behaviour | null {
   return status === null || retryAfter === null ? null : { kind: 'status', status, retryAfter };
 }
 
-/** An entry of a script: a behaviour, for one call or (`503*3`) for several; null when it is none. */
+/**
+ * An entry of a script: a behaviour, for one call or (`503*3`) for several; null when it is none.
+ */
 export function readScriptEntry(text: string): { behaviour: Behaviour; times: number } | null {
   const [, name = '', timesText] = /^(.*?)(?:\*(\d+))?$/s.exec(text) ?? [];
   const behaviour = readBehaviour(name);

@@ -140,7 +140,7 @@ describe('answers that are not what they seem', () => {
     expect(remembered()).toEqual({ received: 0, status, hasBody: true, behaviour: 'redirect' });
   });
 
-  it('oversize is a valid answer of so many MiB, and a client that leaves in the middle does no harm', async () => {
+  it('oversize is a valid answer of that many MiB, and a client that leaves in the middle does no harm', async () => {
     const answer = await meet('oversize:2');
     expect(answer).toMatchObject({ status: 202, error: null });
     expect(answer.body.length).toBeGreaterThan(2 * 1024 * 1024);
@@ -230,7 +230,8 @@ describe('delays', () => {
     const [status, afterMs] = await msOf(call());
     expect([status, afterMs >= 39]).toEqual([202, true]);
     apis.reset();
-    // The second call is later than the first would have been, so that its answer shows what became of the first.
+    // The second call is later than the first would have been, so that its answer shows what became
+    // of the first.
     const agent = new Agent();
     const given = call(payload(), agent);
     while (apis.counters().adeventsx.conversions.inFlight === 0) await new Promise(setImmediate);

@@ -9,11 +9,11 @@ export interface ReceivedConversion extends Conversion {
   readonly test?: true;
 }
 
-/** One call, whatever became of it. */
+/** One call, answered or not. */
 export interface ConversionCall {
   /** Null when the body had none or was not read. */
   id: string | null;
-  /** The status answered; null while open, and for ever when no answer was given. */
+  /** The status answered; null while the call is open, and for ever when it got no answer. */
   status: number | null;
   readonly behaviour: string;
   /** Of the raw body, hex; null when it was not read to its end. */
@@ -48,7 +48,10 @@ function select<T extends { readonly id: string | null }>(
   return ring.from(query.from ?? Math.max(0, ring.count - query.limit), query.limit);
 }
 
-/** What AdEventsX remembers: conversions answered 202, and every call. Bounded; the counts never forget. */
+/**
+ * What AdEventsX remembers: conversions answered 202, and every call. Bounded; the counts never
+ * forget.
+ */
 export class ConversionLog {
   private readonly conversions: Ring<ReceivedConversion>;
   private readonly calls: Ring<ConversionCall>;
@@ -83,7 +86,10 @@ export class ConversionLog {
     return received;
   }
 
-  /** Oldest first. `count` and `distinct` are over everything since the start, `next` is the `from` of what follows. */
+  /**
+   * Oldest first. `count` and `distinct` are over everything since the start, `next` is the `from`
+   * of what follows.
+   */
   readConversions(query: LogQuery): {
     count: number;
     distinct: number;

@@ -27,7 +27,7 @@ const entries = Object.entries(checks);
 
 type Reading =
   | { readonly conversion: Conversion; readonly id: string; readonly fault: null }
-  /** `id` is there whenever the body has one, so that refused calls can be told apart too. */
+  /** `id` is set when the body has one, so that refused calls can be told apart too. */
   | { readonly conversion: null; readonly id: string | null; readonly fault: string };
 
 function parse(body: Buffer): unknown {

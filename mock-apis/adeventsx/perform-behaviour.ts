@@ -60,13 +60,13 @@ function drip(exchange: Exchange, text: string, everyMs: number): void {
   res.once('finish', stop).once('close', stop);
 }
 
-/** Promises more than it sends, then hangs up. */
+/** Declares a longer body than it sends, then closes the connection. */
 function cutShort(exchange: Exchange, text: string): void {
   const res = begin(exchange, 202, { 'Content-Length': text.length + 100 });
   res.write(text, () => res.destroy());
 }
 
-/** Valid JSON of so many MiB. What waits to be sent is one and the same MiB, so a slow client costs no memory. */
+/** Valid JSON of `mebibytes` MiB. The same MiB is sent repeatedly, so a slow client costs no memory. */
 function sendOversize(exchange: Exchange, body: Readonly<Record<string, string>>, mebibytes: number): void {
   const head = `${JSON.stringify(body).slice(0, -1)},"padding":"`;
   const chunk = Buffer.alloc(1024 * 1024, 'x');
@@ -76,7 +76,7 @@ function sendOversize(exchange: Exchange, body: Readonly<Record<string, string>>
   res.end('"}');
 }
 
-/** Bytes that are no HTTP, then the end of the connection. */
+/** Sends bytes that are not HTTP, then closes the connection. */
 function sendGarbage({ res }: Exchange): void {
   res.socket?.end('\u0000\u0001 this is not HTTP \r\n\r\n');
 }
@@ -115,7 +115,10 @@ function performAccepting(behaviour: Behaviour, exchange: Exchange): void {
   }
 }
 
-/** Does to a call whose body was read what the behaviour says. Delays have passed; `reset-before` never comes here. */
+/**
+ * Does to a call whose body was read what the behaviour says. Delays have passed; `reset-before`
+ * never comes here.
+ */
 export function perform(behaviour: Behaviour, exchange: Exchange): void {
   switch (behaviour.kind) {
     case 'status':

@@ -4,7 +4,10 @@ const SMALLEST = 1 << 12;
 const MOST_SLOTS = 1 << 24;
 const FULLEST = 0.75;
 
-/** A set of UUIDs in 16 bytes each (open addressing), exact: millions of ids are counted without a string for each. */
+/**
+ * A set of UUIDs in 16 bytes each (open addressing), exact: millions of ids are counted without a
+ * string for each.
+ */
 export class UuidSet {
   private slots = SMALLEST;
   private words = new Uint32Array(SMALLEST * WORDS);
@@ -62,7 +65,7 @@ export class UuidSet {
     return (a | b | c | d) !== 0;
   }
 
-  /** Where the id stands, or the empty slot where it would. There is always an empty one. */
+  /** The slot of the id, or the empty slot where it belongs. At least one slot is always empty. */
   private find(a: number, b: number, c: number, d: number): number {
     const { words } = this;
     let hash =

@@ -32,7 +32,10 @@ async function add(body: unknown) {
   return { status: answer.status, body: JSON.parse(await answer.text()), afterMs: performance.now() - startedAt };
 }
 
-/** The outcome of each of a number of `/getEvents` calls: its status, or that the connection was dropped. */
+/**
+ * The outcome of each of a number of `/getEvents` calls: its status, or that the connection was
+ * dropped.
+ */
 async function outcomes(count: number, path = '/getEvents'): Promise<string[]> {
   const seen: string[] = [];
   for (let call = 0; call < count; call += 1) {
@@ -176,7 +179,7 @@ describe('POST /addEvent', () => {
     expect(await add({ ...event('a'), text: 'x'.repeat(102_400) })).toMatchObject({ status: 413 });
   });
 
-  it('remembers the newest so many', async () => {
+  it('remembers only the newest', async () => {
     await startWith({ ...quick, remember: 2 });
     for (const id of ['a', 'b', 'c']) await add(event(id));
     expect(await getJson('/_received/addEvent')).toMatchObject({ accepted: 3, ids: ['b', 'c'] });

@@ -119,7 +119,10 @@ const lastNames = ['Adler', 'Brandt', 'Costa', 'Dvorak', 'Eklund', 'Fischer', 'G
 const SYNTHETIC_EPOCH = Date.UTC(2023, 0, 1);
 const DAY_MS = 86_400_000;
 
-/** Everything about it follows from its id, so that it is the same on every call and in every process. */
+/**
+ * Everything about it follows from its id, so that it is the same on every call and in every
+ * process.
+ */
 function syntheticUser(id: string): UserData {
   const random = createRandom(0, id);
   const day = (from: number, days: number): number => from + Math.floor(random() * days) * DAY_MS;

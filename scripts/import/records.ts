@@ -39,7 +39,8 @@ function withoutMark(text: string): string {
 }
 
 /**
- * An event without an id gets one made from its place and its text, so that the same file imported again, or resumed after its state was lost, names the same events.
+ * An event without an id gets one made from its place and its text, so that the same file imported
+ * again, or resumed after its state was lost, names the same events.
  */
 function withId(line: number, text: string): ImportRecord {
   if (!lacksId(text)) return { line, text };
@@ -50,7 +51,10 @@ function withId(line: number, text: string): ImportRecord {
   return { line, text: `{"event_id":"${id}"${/^\s*\}/.test(rest) ? '' : ','}${rest}` };
 }
 
-/** Whether the text is an object without an id. What is no JSON is sent as it is: the gateway says what is wrong with it. */
+/**
+ * Whether the text is an object without an id. What is no JSON is sent as it is: the gateway says
+ * what is wrong with it.
+ */
 function lacksId(text: string): boolean {
   try {
     const event: unknown = JSON.parse(text);
@@ -91,7 +95,10 @@ function fromCells(line: number, header: readonly string[], cells: readonly stri
   return withId(line, `{${members.join(',')}}`.replaceAll('\n', ' '));
 }
 
-/** Properties are JSON and an epoch is an integer. All else is text, money too, and so is what should be JSON and is not. */
+/**
+ * Properties are JSON and an epoch is an integer. All else is text, money too, and so is what
+ * should be JSON and is not.
+ */
 function isJson(name: string, cell: string): boolean {
   if (/^event_?[tT]ime_?[eE]poch$/.test(name)) return /^-?\d+$/.test(cell);
   if (name !== 'properties') return false;
@@ -103,7 +110,9 @@ function isJson(name: string, cell: string): boolean {
   }
 }
 
-/** The rows of a CSV text (RFC 4180): quoted cells may hold commas, line ends and doubled quotes. */
+/**
+ * The rows of a CSV text (RFC 4180): quoted cells may hold commas, line ends and doubled quotes.
+ */
 async function* readRows(chunks: AsyncIterable<string>): AsyncGenerator<{ line: number; cells: string[] }> {
   let cells: string[] = [];
   let cell = '';

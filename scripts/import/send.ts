@@ -5,7 +5,7 @@ import { readLines } from '../../backend/src/middleware/read-lines';
 import type { ImportRecord } from './records';
 import { type ImportState, refuse } from './state';
 
-/** The gateway could not take events just now: the import goes on later from where it was. */
+/** The gateway cannot take events at present: the import resumes later from where it was. */
 export class TryAgainError extends Error {}
 
 interface Result {
@@ -31,7 +31,10 @@ const WRITE_CHARS = 64 * 1024;
 /** An answer line holds a problem at most. */
 const ANSWER_MAX_BYTES = 1024 * 1024;
 
-/** Streams the records to the gateway and reads its answers, each in turn, into the state. Throws TryAgainError where the connection or the gateway gave up. */
+/**
+ * Streams the records to the gateway and reads its answers, each in turn, into the state. Throws
+ * TryAgainError where the connection or the gateway gave up.
+ */
 export async function send({ url, token, records, state, onAnswer }: SendOptions): Promise<void> {
   const target = new URL('/events/batch', url);
   const request = (target.protocol === 'https:' ? https : http).request(target, {

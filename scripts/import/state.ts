@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 
-/** What a refused record came to: how many there are, and where the first ones stand. */
+/** Refused records of one reason: how many, and the line numbers of the first ones. */
 export interface Refusal {
   count: number;
   readonly lines: number[];
@@ -8,7 +8,7 @@ export interface Refusal {
 
 /** How far an import has come: kept beside the file, so that it can be resumed after any end. */
 export interface ImportState {
-  /** So many records of the file have an answer. */
+  /** How many records of the file have an answer. */
   records: number;
   accepted: number;
   duplicates: number;
@@ -27,7 +27,10 @@ export function emptyState(): ImportState {
   return { records: 0, accepted: 0, duplicates: 0, refused: 0, refusals: {} };
 }
 
-/** The state that an earlier import left, or an empty one. Throws where the file holds something else. */
+/**
+ * The state that an earlier import left, or an empty one. Throws where the file holds something
+ * else.
+ */
 export function loadState(path: string): ImportState {
   let text: string;
   try {
@@ -40,7 +43,7 @@ export function loadState(path: string): ImportState {
     const state = JSON.parse(text) as ImportState;
     if (Number.isInteger(state.records) && typeof state.refusals === 'object') return state;
   } catch {
-    // Told below.
+    // The error below says so.
   }
   throw new Error(`${path} is not the state of an import; delete it to begin again (nothing is counted twice)`);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readClientsFile } from './clients';
 
-const SHIPPED = join(__dirname, '../../../../config/clients.yml');
+const SHIPPED = join(__dirname, '../../../config/clients.yml');
 const digest = (secret: string) => createHash('sha256').update(secret).digest('hex');
 const DIGEST = digest('one');
 

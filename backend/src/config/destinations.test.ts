@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readDestinationsFile } from './destinations';
 
-const SHIPPED = join(__dirname, '../../../../config/destinations.yml');
+const SHIPPED = join(__dirname, '../../../config/destinations.yml');
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
 describe('readDestinationsFile', () => {

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 
 import { readCatalogueFile } from './events';
 
-const CONFIG = join(__dirname, '../../../../config');
+const CONFIG = join(__dirname, '../../../config');
 const schema = JSON.parse(readFileSync(join(CONFIG, 'events.schema.json'), 'utf8')) as object;
 const isValid = new Ajv({ allErrors: true }).compile(schema);
 const folder = mkdtempSync(join(tmpdir(), 'sluice-catalogue-'));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCatalogueFile } from './events';
 
-const SHIPPED = join(__dirname, '../../../../config/events.yml');
+const SHIPPED = join(__dirname, '../../../config/events.yml');
 
 describe('readCatalogueFile', () => {
   let folder = '';

@@ -1,6 +1,6 @@
-/** Nouns of who may do what. */
+/** Nouns of authentication and authorization. */
 
-/** Every scope there is; a file of clients that names another is refused. */
+/** All scopes; a clients file that names another is refused. */
 export const SCOPES = [
   'events:write',
   /** The caller's own events. */
@@ -19,7 +19,10 @@ export interface Client {
   readonly id: string;
   /** Has no secret: its id alone gets a token. For development only. */
   readonly isPublic: boolean;
-  /** SHA-256 of each secret that it may use now: two while one is being rotated, none for a public client. */
+  /**
+   * SHA-256 of each secret that it may use now: two while one is being rotated, none for a public
+   * client.
+   */
   readonly secretDigests: readonly Buffer[];
   readonly scopes: readonly Scope[];
 }
@@ -31,11 +34,14 @@ export interface Caller {
   readonly scopes: readonly Scope[];
 }
 
-/** What became of a token. `reason` is fit to be shown to whoever sent it. */
+/** The verdict on a token. `reason` may be shown to its sender. */
 export type TokenVerdict =
   { readonly kind: 'valid'; readonly caller: Caller } | { readonly kind: 'invalid'; readonly reason: string };
 
-/** The claims of a token that we issue: all set, all required on the way back. Times in epoch seconds (RFC 7519). */
+/**
+ * The claims of a token that we issue: all set, all required on the way back. Times in epoch
+ * seconds (RFC 7519).
+ */
 export interface TokenClaims {
   readonly iss: string;
   readonly aud: string;

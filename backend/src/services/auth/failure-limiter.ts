@@ -4,12 +4,15 @@ const FAILURES_MAX = 10;
 const WINDOW_MS = 60_000;
 
 /**
- * Counts failed authentications for each (client, address): after ten within a minute the next is refused untried, until the oldest
- * of the ten is a minute old. When it is full it forgets the pair that failed longest ago: an address that tries to be forgotten so must
- * first fail `pairsMax` times within a minute, which the limit on requests for each address does not allow.
+ * Counts failed authentications for each (client, address). After ten within a minute the next is
+ * refused untried, until the oldest of the ten is a minute old. When it is full, it forgets the
+ * pair that failed longest ago. To force that, an address must fail `pairsMax` times within a
+ * minute, which the limit on requests for each address does not allow.
  */
 export class FailureLimiter {
-  /** For each pair when it failed, oldest first; the pairs in the order of their last failure. */
+  /**
+   * The times of failure of each pair, oldest first; the pairs in the order of their last failure.
+   */
   private readonly failures = new Map<string, readonly number[]>();
 
   constructor(
@@ -17,7 +20,7 @@ export class FailureLimiter {
     private readonly pairsMax = 10_000,
   ) {}
 
-  /** In how many seconds the pair may try again; null when it may now. */
+  /** Seconds until the pair may try again; null when it may now. */
   retryAfterSeconds(clientId: string, address: string): number | null {
     const recent = this.recentFailures(keyOf(clientId, address));
     const oldest = recent.at(-FAILURES_MAX);

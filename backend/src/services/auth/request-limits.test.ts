@@ -16,7 +16,7 @@ test('the quota of a minute may come at once, then one comes back every sixth of
   expect(limits.of('b').take()).toBe(0);
 });
 
-test('so many may be open at a time', () => {
+test('at most openMax requests may be open at a time', () => {
   const limit = setUp().limits.of('a');
   expect([limit.begin(), limit.begin(), limit.begin()]).toEqual([true, true, false]);
   limit.end();

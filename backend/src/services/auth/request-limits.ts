@@ -2,15 +2,18 @@ import type { Runtime } from '../../interfaces/runtime';
 import { Gcra } from '../resilience/gcra';
 
 export interface RequestLimitsOptions {
-  /** So many requests at once after a quiet minute; then they come back evenly over a minute. */
+  /**
+   * At most this many requests at once after a quiet minute; the quota refills evenly over a
+   * minute.
+   */
   readonly perMinute: number;
-  /** So many requests of one key may be open at a time. */
+  /** At most this many requests of one key may be open at a time. */
   readonly openMax: number;
-  /** So many keys are remembered. */
+  /** At most this many keys are remembered. */
   readonly keysMax?: number;
 }
 
-/** How one client or address stands. */
+/** The requests of one client or address. */
 export class RequestLimit {
   private open = 0;
 
@@ -19,7 +22,9 @@ export class RequestLimit {
     private readonly openMax: number,
   ) {}
 
-  /** Takes one request and returns 0, or takes nothing and returns the seconds until there is room. */
+  /**
+   * Takes one request and returns 0, or takes nothing and returns the seconds until there is room.
+   */
   take(): number {
     return Math.ceil(this.rate.tryTake() / 1000);
   }
@@ -39,15 +44,16 @@ export class RequestLimit {
     return this.rate.remaining();
   }
 
-  /** In how many seconds the whole quota is there again. */
+  /** Seconds until the whole quota is available again. */
   fullAfterSeconds(): number {
     return Math.ceil(this.rate.fullAfterMs() / 1000);
   }
 }
 
 /**
- * The limits of each client and each address. Bounded: when it is full, the key seen first is forgotten. Client ids are fewer than the
- * bound, so only addresses are ever forgotten, and whoever has ten thousand of them is not held by a limit for each.
+ * The limits of each client and each address. Bounded: when it is full, the key seen first is
+ * forgotten. Client ids are fewer than the bound, so only addresses are forgotten: an attacker with
+ * ten thousand addresses escapes the limit for each.
  */
 export class RequestLimits {
   private readonly limits = new Map<string, RequestLimit>();

@@ -16,7 +16,10 @@ const isName = (value: unknown): value is string => typeof value === 'string' &&
 const isTime = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
-/** Whether the claims of a token, whose signature is right, are all there, of the right kind, meant for us, and in force. */
+/**
+ * Whether the claims of a token with a valid signature are complete, of the right type, meant for
+ * us, and in force.
+ */
 export function checkClaims(claims: Readonly<Record<string, unknown>>, nowSeconds: number): CheckedClaims {
   const { iss, aud, sub, exp, iat, jti, scope } = claims;
   if (iss !== ISSUER) return bad('The claim iss of the token is missing or not ours.');
@@ -29,7 +32,7 @@ export function checkClaims(claims: Readonly<Record<string, unknown>>, nowSecond
   if (exp <= nowSeconds) return bad('The token has expired.');
   if (iat > nowSeconds + LEEWAY_SECONDS) return bad('The token was issued in the future.');
   if (exp <= iat || exp - iat > TOKEN_LIFETIME_SECONDS) return bad('The token lives longer than any that we issue.');
-  // We never set it, but whoever signs with our key by other means may, and it then means what RFC 7519 says.
+  // We never set it. Another signer with our key may, and then it means what RFC 7519 says.
   const { nbf } = claims;
   if (nbf !== undefined && !(isTime(nbf) && nbf <= nowSeconds + LEEWAY_SECONDS)) {
     return bad('The token is not valid yet.');
@@ -41,7 +44,7 @@ export function isScope(text: string): text is Scope {
   return (SCOPES as readonly string[]).includes(text);
 }
 
-/** The scopes of the text that there are; the others mean nothing to us. */
+/** The known scopes in the text; unknown ones are ignored. */
 export function scopesOf(text: string): Scope[] {
   return text.split(' ').filter(isScope);
 }

@@ -90,7 +90,8 @@ describe('refused', () => {
   it.each(['iss', 'aud', 'sub', 'exp', 'iat', 'jti', 'scope'] as const)('a token without %s', (name) => {
     const { tokens, claims } = build();
     const { [name]: _, ...rest } = claims;
-    // The library would add `iat` by itself, so the token is signed in a form that it cannot change.
+    // The library would add `iat` by itself, so the token is signed in a form that it cannot
+    // change.
     const unsigned = name === 'iat' ? signExactly(rest) : build().signer.sign(rest as TokenClaims);
     expect(reasonOf(tokens.verify(unsigned))).toContain(`claim ${name} `);
   });

@@ -21,23 +21,29 @@ export interface IssuedToken {
   readonly scopes: readonly Scope[];
 }
 
-/** A token whose signature and claims were right when it was first seen. */
+/** A token whose signature and claims were valid when it was first seen. */
 interface VerifiedToken {
   readonly clientId: string;
   readonly scopes: readonly Scope[];
   readonly expiresAt: number;
-  /** The generation of keys that its signature was found right under. */
+  /** The generation of keys that verified its signature. */
   readonly signerGeneration: number;
-  /** The generation of clients that the verdict was reached under. */
+  /** The generation of clients that the verdict is based on. */
   generation: number;
   verdict: TokenVerdict;
 }
 
 const invalid = (reason: string): TokenVerdict => ({ kind: 'invalid', reason });
 
-/** Issues tokens and says whose a token is. A token that was once verified costs one hash and one look-up until it expires. */
+/**
+ * Issues and verifies tokens. A token that was verified once costs one hash and one look-up until
+ * it expires.
+ */
 export class TokenService {
-  /** By the SHA-256 of the token, so that no usable token lies in memory; in the order in which they were first seen. */
+  /**
+   * By the SHA-256 of the token, so that no usable token is in memory; in the order in which they
+   * were first seen.
+   */
   private readonly verified = new Map<string, VerifiedToken>();
   private readonly rememberedMax: number;
 
@@ -96,7 +102,7 @@ export class TokenService {
     return found.verdict;
   }
 
-  /** Holds the token against the clients that there are now. */
+  /** Compares the token with the present clients. */
   private judge(token: VerifiedToken): void {
     const { clients } = this.parts;
     const client = clients.find(token.clientId);

@@ -221,6 +221,9 @@ const rotated = (value: ExactJson, by: number) =>
 
 const sorted = (value: ExactJson) => mapObjects(value, (entries) => entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** With keys that are never taken for array indexes, which objects put first whatever the order of insertion. */
+/**
+ * With keys that are never taken for array indexes, which objects put first whatever the order of
+ * insertion.
+ */
 const withPlainKeys = (value: ExactJson) =>
   mapObjects(value, (entries) => entries.map(([key, member]) => [`k${key}`, member]));

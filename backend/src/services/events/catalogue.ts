@@ -1,6 +1,9 @@
 import type { CatalogueEntry } from '../../types/event';
 
-/** The known event names. One instance lives as long as the process; a reload replaces its entries at once. */
+/**
+ * The known event names. One instance lives as long as the process; a reload replaces its entries
+ * at once.
+ */
 export class Catalogue {
   private entries: ReadonlyMap<string, CatalogueEntry> = new Map();
 

@@ -1,6 +1,9 @@
 import { isCurrency } from './currency';
 
-/** Of list one, what Intl does not list: fund codes, metals and units of account, and what its data may be too old for. */
+/**
+ * Of list one, what Intl does not list: fund codes, metals and units of account, and what its data
+ * may be too old for.
+ */
 const NOT_IN_INTL =
   'BOV CHE CHW CLF COU MXV SLE USN UYI UYW VED XAD XAG XAU XBA XBB XBC XBD XCG XDR XPD XPT XSU XUA ZWG'.split(' ');
 

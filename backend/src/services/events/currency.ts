@@ -1,8 +1,9 @@
 /**
  * ISO 4217, list one, as of January 2026: currencies, fund codes, metals and units of account.
  *
- * Left out are XTS (for tests) and XXX (no currency), in which no event can have a value, and what the list has withdrawn: among
- * the late ones CUC (2021), HRK (2023), SLL (2024, now SLE), ZWL (2024, now ZWG), ANG (2025, now XCG) and BGN (2026, now EUR).
+ * Left out are XTS (for tests) and XXX (no currency), in which no event can have a value, and what
+ * the list has withdrawn: among the late ones CUC (2021), HRK (2023), SLL (2024, now SLE), ZWL
+ * (2024, now ZWG), ANG (2025, now XCG) and BGN (2026, now EUR).
  */
 const CODES = `
   AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD
@@ -17,7 +18,10 @@ const CODES = `
 
 const currencies: ReadonlySet<string> = new Set(CODES.trim().split(/\s+/));
 
-/** Whether the text is an active ISO 4217 code, in capitals. The code only names a value's unit: a value is hundredths of it, whichever it is. */
+/**
+ * Whether the text is an active ISO 4217 code, in capitals. A value is in hundredths of any
+ * currency's unit.
+ */
 export function isCurrency(code: string): boolean {
   return currencies.has(code);
 }

@@ -1,7 +1,7 @@
 import type { AttemptRecord, DeadReason } from '../../types/delivery';
 import type { AcceptedEvent, DeliveryStatus } from '../../types/event';
 
-/** What happens to events in this process, as it happens: after it is committed, never before. */
+/** What happens to events in this process, told after the commit and never before. */
 export type EventFact =
   | {
       readonly fact: 'accepted';
@@ -22,7 +22,10 @@ export type EventFact =
 
 type Listener = (fact: EventFact) => void;
 
-/** Hands each fact to whoever listens now; keeps nothing. Listeners must be quick and must not throw. */
+/**
+ * Hands each fact to its present listeners; keeps nothing. Listeners must be quick and must not
+ * throw.
+ */
 export class EventFeed {
   private readonly listeners = new Set<Listener>();
 

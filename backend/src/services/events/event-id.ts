@@ -2,21 +2,30 @@ import { hash } from 'node:crypto';
 
 const DASHED_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** The namespace of ids that are made of a client and its idempotency key. Never to change: equal keys must go on giving equal ids. */
+/**
+ * The namespace of ids made from a client and its idempotency key. It never changes: equal keys
+ * must give equal ids.
+ */
 const IDEMPOTENCY_NAMESPACE = '15ae9ac3-ebc9-4042-a01d-c3ed401ddba6';
 
-/** The UUID in lower case; null for anything but the dashed form (RFC 9562, section 4), of any version, nil and max included. */
+/**
+ * The UUID in lower case; null for anything but the dashed form (RFC 9562, section 4), of any
+ * version, nil and max included.
+ */
 export function canonicalUuid(text: string): string | null {
   return DASHED_UUID.test(text) ? text.toLowerCase() : null;
 }
 
-/** The id of a client's event that is named by an idempotency key: the same two always give the same id, any others another. */
+/** The id of an event from its client and idempotency key: the same two always give the same id. */
 export function uuidV5(clientId: string, idempotencyKey: string): string {
-  // The length says where the client ends, so that no two pairs are joined to one name.
+  // The length marks where the client ends, so that no two pairs give one name.
   return nameBasedUuid(IDEMPOTENCY_NAMESPACE, `${clientId.length}:${clientId}:${idempotencyKey}`);
 }
 
-/** UUIDv5 (RFC 9562, section 5.5): SHA-1 of the namespace's bytes and the name in UTF-8. `namespace` must be a UUID. */
+/**
+ * UUIDv5 (RFC 9562, section 5.5): SHA-1 of the namespace's bytes and the name in UTF-8. `namespace`
+ * must be a UUID.
+ */
 export function nameBasedUuid(namespace: string, name: string): string {
   const input = Buffer.concat([Buffer.from(namespace.replaceAll('-', ''), 'hex'), Buffer.from(name, 'utf8')]);
   const digest = hash('sha1', input, 'hex');

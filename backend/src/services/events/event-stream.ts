@@ -13,16 +13,19 @@ export interface Subscription {
   /** The last id that the reader has seen; what came after it is sent first. */
   readonly lastId: string | null;
   readonly onFact: (streamed: StreamedFact) => void;
-  /** What came after `lastId` is not all known here any more: the reader should read the lists again. */
+  /** Some facts after `lastId` are no longer kept here: the reader must read the lists again. */
   readonly onReset: () => void;
   /** No more will come: the process stops. */
   readonly onEnd: () => void;
 }
 
-/** So many of the last facts are kept for readers that come back. */
+/** At most this many facts are kept for readers that come back. */
 const KEPT_FACTS = 10_000;
 
-/** The facts of this process as a stream that can be resumed. Keeps the last ones, and never waits for a reader. */
+/**
+ * The facts of this process as a stream that can be resumed. Keeps the last ones, and never waits
+ * for a reader.
+ */
 export class EventStream {
   private readonly kept: (StreamedFact | undefined)[] = [];
   private count = 0;

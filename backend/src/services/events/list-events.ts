@@ -4,7 +4,7 @@ import type { EventView } from '../../types/delivery';
 import type { EventStatus } from '../../types/event';
 import { readTimeBound } from './time-bound';
 
-/** A list as it is asked for: as the store takes it, but for the two times in their text. */
+/** A query as the client sends it: the store's query, with the two times still as text. */
 export interface EventListRequest {
   readonly userId: string | undefined;
   readonly eventName: string | undefined;
@@ -17,7 +17,10 @@ export interface EventListRequest {
   readonly cursor: string | undefined;
 }
 
-/** One page of events, newest accepted first. `clientId` null: every client's. Throws `validation_failed`. */
+/**
+ * One page of events, newest accepted first. `clientId` null: every client's. Throws
+ * `validation_failed`.
+ */
 export function listEvents(
   store: EventStore,
   clientId: string | null,

@@ -286,7 +286,10 @@ function textOf({ year, month, day, hour, minute, second, fraction, offset }: Fi
   return `${pad(year, 4)}-${pad(month)}-${pad(day)}T${pad(hour)}:${pad(minute)}:${pad(second)}${decimals}${zone}`;
 }
 
-/** The same by Date's calendar: what it rolls over to another field did not exist. Null: to be refused. */
+/**
+ * The same by Date's calendar: what it rolls over to another field did not exist. Null: to be
+ * refused.
+ */
 function referenceOf(fields: Fields): { epochMs: number; seconds: number } | null {
   const { year, month, day, hour, minute, second, fraction, offset } = fields;
   const date = new Date(0);

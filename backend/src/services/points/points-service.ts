@@ -7,14 +7,17 @@ export interface UserPoints {
   readonly events: readonly { readonly name: string; readonly count: number; readonly points: number }[];
 }
 
-/** Points are counted with the commit that accepts an event, and valued here, with what the catalogue says now. */
+/**
+ * The commit that accepts an event counts its points; this service values the counts by the present
+ * catalogue.
+ */
 export class PointsService {
   constructor(
     private readonly store: EventStore,
     private readonly catalogue: Catalogue,
   ) {}
 
-  /** A user that nothing is known of has none. A name that has left the catalogue counts 0. */
+  /** An unknown user has no points. A name that is no longer in the catalogue counts 0. */
   async pointsOf(userId: string): Promise<UserPoints> {
     const counts = await this.store.points(userId);
     const events = counts

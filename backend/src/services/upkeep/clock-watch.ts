@@ -11,19 +11,24 @@ export interface ClockWatchParts {
 }
 
 /**
- * Says whether the wall clock may be believed. Invariant: after it has moved by more than a day, against the monotonic clock or against the
- * mark that the last process left in the store, it is believed only once gateways have run with it for a day. Nothing here can tell a clock
- * that jumped from a gateway that stood still; a day is time to notice the one and does not hurt the other.
+ * Says whether the wall clock may be believed. Invariant: after it has moved by more than a day,
+ * against the monotonic clock or against the mark that the last process left in the store, it is
+ * believed only once gateways have run with it for a day. A clock that jumped and a gateway that
+ * did not run look the same here. A day is long enough to notice a wrong clock, and harmless after
+ * a stop.
  */
 export class ClockWatch {
-  /** Wall clock minus monotonic at the first look, or since the clock last moved; null before the first look. */
+  /**
+   * Wall clock minus monotonic at the first look, or since the clock last moved; null before the
+   * first look.
+   */
   private offsetMs: number | null = null;
   private lookedAt = 0;
   private steadyMs = DAY_MS;
 
   constructor(private readonly parts: ClockWatchParts) {}
 
-  /** For how long nothing may go by the clock yet; 0: it is believed. As of the last look. */
+  /** How long the clock will not be believed, as of the last look; 0: it is believed. */
   get doubtedForMs(): number {
     return DAY_MS - this.steadyMs;
   }
@@ -52,7 +57,10 @@ export class ClockWatch {
     this.steadyMs = steadyMs;
   }
 
-  /** Processes that share a store share the mark: what another has counted is not counted twice, nor does it outdo what is known here. */
+  /**
+   * Processes that share a store share the mark. Time is not counted twice, and the count here never
+   * grows by more than this process ran.
+   */
   private countSteady({ seenAt, steadyMs }: ClockMark, now: number, monotonic: number): number {
     if (this.offsetMs === null) return Math.min(DAY_MS, steadyMs);
     const ranMs = monotonic - this.lookedAt;
@@ -64,7 +72,8 @@ export class ClockWatch {
     const { log } = this.parts;
     const wasSteady = this.steadyMs === DAY_MS;
     if (movedMs !== null) {
-      const reason = 'the wall clock moved by more than a day, or no gateway ran for as long; nothing goes for a day';
+      const reason =
+        'the wall clock moved by more than a day, or no gateway ran for as long; nothing is removed for a day';
       log.error({ reason, movedMs }, 'retention.suspended');
     } else if (wasSteady && steadyMs < DAY_MS) {
       const reason = 'the wall clock moved by more than a day before this process started';

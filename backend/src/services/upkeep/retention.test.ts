@@ -9,7 +9,10 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const RETENTION_MS = 8 * DAY_MS;
 
-/** A store with events of the given ages without deliveries, and one of now; each `run` is a process with retention over it. */
+/**
+ * A store with events of the given ages without deliveries, and one of now; each `run` is a process
+ * with retention over it.
+ */
 async function world(agesMs: readonly number[]) {
   const runtime = new SimulatedRuntime({ seed: 5 });
   const store = new MemoryEventStore();

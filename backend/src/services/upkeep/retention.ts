@@ -8,7 +8,7 @@ export interface RetentionParts {
   readonly store: EventStore;
   readonly runtime: Runtime;
   readonly log: Log;
-  /** Events accepted longer ago than this go, once none of their deliveries is open. */
+  /** Events accepted longer ago than this are removed, once none of their deliveries is open. */
   readonly retentionMs: number;
 }
 
@@ -17,7 +17,10 @@ const EVERY_MS = 60_000;
 const CHUNK_EVENTS = 200;
 const PAUSE_MS = 20;
 
-/** Removes what is older than deduplication needs. Invariant: nothing goes while the clock is in doubt. */
+/**
+ * Removes events that are older than deduplication needs. Invariant: removes nothing while the
+ * clock is in doubt.
+ */
 export class Retention implements Startable {
   private readonly stopping = new AbortController();
   private readonly clock: ClockWatch;
@@ -27,7 +30,7 @@ export class Retention implements Startable {
     this.clock = new ClockWatch(parts);
   }
 
-  /** For how long nothing goes because the clock is in doubt; 0 when it is not. */
+  /** How long nothing is removed because the clock is in doubt; 0 when it is not. */
   get heldForMs(): number {
     return this.clock.doubtedForMs;
   }
