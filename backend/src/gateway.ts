@@ -14,7 +14,7 @@ import type { Runtime } from './interfaces/runtime';
 import { EventFeed } from './services/events/event-feed';
 import { EventService } from './services/events/event-service';
 import { EventStream } from './services/events/event-stream';
-import { HealthService } from './services/health-service';
+import { HealthService } from './services/operations/health-service';
 
 export interface Gateway {
   /** Opens the store, starts the worker, listens. May throw, and then leaves nothing behind. */

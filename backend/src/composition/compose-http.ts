@@ -35,7 +35,7 @@ import { TokenService } from '../services/auth/token-service';
 import type { Catalogue } from '../services/events/catalogue';
 import type { EventService } from '../services/events/event-service';
 import type { EventStream } from '../services/events/event-stream';
-import type { HealthService } from '../services/health-service';
+import type { HealthService } from '../services/operations/health-service';
 import { PointsService } from '../services/points/points-service';
 import { readAuthInput } from '../validation-schemas/auth';
 import { readEvent } from '../validation-schemas/event';
@@ -126,7 +126,6 @@ function createMetricsController({ watch, health }: HttpParts): MetricsControlle
   return new MetricsController(watch.metrics, () => ({
     circuits: health.circuits(),
     eventLoopDelaySeconds: watch.delay.p99Ms / 1000,
-    residentBytes: process.memoryUsage.rss(),
   }));
 }
 

@@ -7,7 +7,7 @@ import { openThreadedEventStore } from '../external-services/sqlite/threaded-eve
 import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
-import { Retention } from '../services/upkeep/retention';
+import { Retention } from '../services/operations/retention';
 
 export interface StoreParts {
   readonly log: Log;

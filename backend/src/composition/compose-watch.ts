@@ -1,11 +1,12 @@
-import { TimerEventLoopDelay } from '../services/timer-event-loop-delay';
+import { TimerEventLoopDelay } from '../external-services/timer-event-loop-delay';
 import type { EventLoopDelay } from '../interfaces/event-loop-delay';
 import type { EventStore } from '../interfaces/event-store';
 import type { Log } from '../interfaces/log';
 import type { Runtime } from '../interfaces/runtime';
 import type { EventFeed } from '../services/events/event-feed';
-import { LoadShedder } from '../services/load-shedder';
-import { GatewayMetrics } from '../services/metrics/gateway-metrics';
+import { PrometheusMetrics } from '../external-services/metrics/prometheus-metrics';
+import { LoadShedder } from '../services/operations/load-shedder';
+import { GatewayMetrics } from '../services/operations/gateway-metrics';
 
 export interface WatchParts {
   readonly feed: EventFeed;
@@ -29,7 +30,7 @@ export function createWatch({ feed, store, runtime, log, eventLoopDelay }: Watch
   const delay = eventLoopDelay ?? new TimerEventLoopDelay(runtime);
   const shedder = new LoadShedder(log);
   return {
-    metrics: new GatewayMetrics(feed, store),
+    metrics: new GatewayMetrics(new PrometheusMetrics(), feed, store),
     delay,
     isShedding: () => shedder.isShedding,
     start: () => delay.start((p99Ms) => shedder.sample(p99Ms)),

@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 
-import type { GatewayMetrics, MetricsMoment } from '../services/metrics/gateway-metrics';
+import type { GatewayMetrics, MetricsMoment } from '../services/operations/gateway-metrics';
 
 /** HTTP for what the gateway counts of itself. */
 export class MetricsController {

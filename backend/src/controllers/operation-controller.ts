@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 
-import type { HealthService } from '../services/health-service';
+import type { HealthService } from '../services/operations/health-service';
 import { linkTo, send } from './json';
 
 const ENTRY_POINTS = {

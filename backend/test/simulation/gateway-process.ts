@@ -8,7 +8,7 @@ import { DeliveryWorker } from '../../src/services/delivery/delivery-worker';
 import { Catalogue } from '../../src/services/events/catalogue';
 import { EventFeed } from '../../src/services/events/event-feed';
 import { EventService } from '../../src/services/events/event-service';
-import { Retention } from '../../src/services/upkeep/retention';
+import { Retention } from '../../src/services/operations/retention';
 import { SimulatedDestinations, type SimulatedDestinationsParts } from './simulated-destinations';
 import type { SimulatedProcess } from './simulated-process';
 

@@ -1,4 +1,4 @@
-import type { Log } from '../interfaces/log';
+import type { Log } from '../../interfaces/log';
 import { LoadShedder } from './load-shedder';
 
 test('sheds after three late windows in a row, until one is in time, and says so once', () => {

@@ -1,6 +1,6 @@
 import { SimulatedRuntime } from '../../test/support/simulated-runtime';
 import type { Runtime } from '../interfaces/runtime';
-import { systemRuntime } from '../external-services/system-runtime';
+import { systemRuntime } from './system-runtime';
 import { TimerEventLoopDelay } from './timer-event-loop-delay';
 
 const hold = (ms: number): void => {

@@ -1,4 +1,4 @@
-import type { Log } from '../interfaces/log';
+import type { Log } from '../../interfaces/log';
 
 /** So long may the event loop be late, at the 99th percentile of a window. */
 const DELAY_MAX_MS = 200;

@@ -1,6 +1,6 @@
-import type { EventStore } from '../interfaces/event-store';
-import type { Runtime } from '../interfaces/runtime';
-import type { CircuitSnapshot } from './resilience/circuit';
+import type { EventStore } from '../../interfaces/event-store';
+import type { Runtime } from '../../interfaces/runtime';
+import type { CircuitSnapshot } from '../resilience/circuit';
 
 export interface Health {
   readonly status: 'ok';
