@@ -1,6 +1,7 @@
 /**
- * Writes `.env.example` and `docs/configuration.md` from the table of settings (backend/src/config/settings.ts).
- * With `--check` it writes nothing and fails when one of them is not what it would write.
+ * Writes `.env.example` and `docs/configuration.md` from the table of settings
+ * (backend/src/config/settings.ts). With `--check` it writes nothing and fails when one of them is not
+ * what it would write.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

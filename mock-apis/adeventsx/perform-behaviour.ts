@@ -66,7 +66,9 @@ function cutShort(exchange: Exchange, text: string): void {
   res.write(text, () => res.destroy());
 }
 
-/** Valid JSON of `mebibytes` MiB. The same MiB is sent repeatedly, so a slow client costs no memory. */
+/**
+ * Valid JSON of `mebibytes` MiB. The same MiB is sent repeatedly, so a slow client costs no memory.
+ */
 function sendOversize(exchange: Exchange, body: Readonly<Record<string, string>>, mebibytes: number): void {
   const head = `${JSON.stringify(body).slice(0, -1)},"padding":"`;
   const chunk = Buffer.alloc(1024 * 1024, 'x');

@@ -1,6 +1,9 @@
 import type { ExactNumber, ExactObject } from './exact-json';
 
-/** Nouns of the accepting side. Times named `…At` are epoch milliseconds; a unit other than that is in the name. */
+/**
+ * Nouns of the accepting side. Times named `…At` are epoch milliseconds; a unit other than that is
+ * in the name.
+ */
 
 /** An event as accepted: validated, transformed, durable, never changed. */
 export interface AcceptedEvent {
@@ -27,12 +30,15 @@ export interface AcceptedEvent {
 export type DeliveryStatus = 'pending' | 'delivering' | 'delivered' | 'dead' | 'discarded';
 
 /**
- * Derived from the deliveries: `dead` if any is dead, else `pending` while any is open, else `delivered` if any was
- * delivered, else `discarded`; `stored` without deliveries.
+ * Derived from the deliveries: `dead` if any is dead, else `pending` while any is open, else
+ * `delivered` if any was delivered, else `discarded`; `stored` without deliveries.
  */
 export type EventStatus = 'stored' | 'pending' | 'delivered' | 'dead' | 'discarded';
 
-/** What names an event: ids are unique per client; `clientId: null` is a reader that sees every client's events. */
+/**
+ * What names an event: ids are unique per client; `clientId: null` is a reader that sees every
+ * client's events.
+ */
 export interface EventKey {
   readonly eventId: string;
   readonly clientId: string | null;
@@ -56,7 +62,10 @@ export interface CatalogueEntry {
   readonly destinations?: readonly string[];
 }
 
-/** An event as a client posts it, validated field by field and not yet transformed. Exactly one of the two times is there. */
+/**
+ * An event as a client posts it, validated field by field and not yet transformed. Exactly one of
+ * the two times is there.
+ */
 export interface EventInput {
   readonly event_id?: string;
   readonly user_id: string;
@@ -71,7 +80,7 @@ export interface EventInput {
   readonly deliver_at?: string;
 }
 
-/** What may stand in the query of a list of events. Times are read by the service. */
+/** The query of a list of events. The service reads its times. */
 export interface EventQueryInput {
   readonly user_id?: string;
   readonly event_name?: string;

@@ -1,4 +1,7 @@
-/** JSON whose numbers stay as they were sent: how such a value is held, written as text and read again. */
+/**
+ * JSON whose numbers stay as they were sent: how such a value is held, written as text and read
+ * again.
+ */
 
 /** A text that is JSON already: `writeJson` puts it where it stands, unchanged. */
 export class JsonText {
@@ -8,7 +11,10 @@ export class JsonText {
 /** Long enough for every sensible number, short enough that nothing done with it can take long. */
 export const NUMBER_MAX_LENGTH = 64;
 
-/** A JSON number whose spelling a double would change: a 19-digit epoch, a long decimal, 1e400, -0, 1E5, 5.00. */
+/**
+ * A JSON number whose spelling a double would change: a 19-digit epoch, a long decimal, 1e400, -0,
+ * 1E5, 5.00.
+ */
 export class ExactNumber extends JsonText {
   /** The number as a double, or null where no double has its exact decimal value. */
   get double(): number | null {
@@ -16,7 +22,10 @@ export class ExactNumber extends JsonText {
   }
 }
 
-/** An element of a list that is no acceptable JSON by itself. `pointer` leads from the element to the fault. */
+/**
+ * An element of a list that is no acceptable JSON by itself. `pointer` leads from the element to
+ * the fault.
+ */
 export class RefusedJson {
   constructor(
     readonly pointer: string,
@@ -28,11 +37,17 @@ export class RefusedJson {
 export type ExactJson = null | boolean | number | string | ExactNumber | ExactJson[] | { [key: string]: ExactJson };
 export type ExactObject = { [key: string]: ExactJson };
 
-/** Up to this many significant decimal digits survive the way into a double and back (IEEE 754, binary64). */
+/**
+ * Up to this many significant decimal digits survive the way into a double and back (IEEE 754,
+ * binary64).
+ */
 const MAX_EXACT_DIGITS = 15;
 /** 2^53 - 1 has this many digits. */
 const MAX_SAFE_DIGITS = 16;
-/** Up to this power of ten, on either side, a double neither overflows nor loses digits to underflow. */
+/**
+ * Up to this power of ten, on either side, a double neither overflows nor loses digits to
+ * underflow.
+ */
 const MAX_POWER = 307;
 
 const ZERO = 0x30;
@@ -40,7 +55,10 @@ const NINE = 0x39;
 
 const PLAIN_INTEGER = /^(?:0|-?[1-9][0-9]*)$/;
 
-/** A number's text as a JS number where JS would write the same text again, else as ExactNumber. `token` is in JSON's grammar. */
+/**
+ * A number's text as a JS number where JS would write the same text again, else as ExactNumber.
+ * `token` is in JSON's grammar.
+ */
 export function numberAsSent(token: string): number | ExactNumber {
   if (token.length <= MAX_EXACT_DIGITS && PLAIN_INTEGER.test(token)) return Number(token);
   const double = exactDouble(token);
@@ -48,8 +66,9 @@ export function numberAsSent(token: string): number | ExactNumber {
 }
 
 /**
- * The double that keeps the exact decimal value of a number's text: at most 15 significant digits and a power of ten that a double has, or
- * an integer up to 2^53 - 1. Null where there is none. -0 is 0.
+ * The double that keeps the exact decimal value of a number's text: at most 15 significant digits
+ * and a power of ten that a double has, or an integer up to 2^53 - 1. Null where there is none. -0
+ * is 0.
  */
 function exactDouble(token: string): number | null {
   const exponentAt = token.search(/[eE]/);
@@ -108,7 +127,10 @@ function written(value: unknown): string {
 }
 
 const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*/g;
-/** Marks a number on its way through JSON.parse. No string that strict reading took begins like that. */
+/**
+ * Marks a number on its way through JSON.parse. No string that strict reading took begins like
+ * that.
+ */
 const MARK = '\0';
 
 /** Reads what `writeJson` wrote of a value that strict reading took; each number as it was sent. */

@@ -139,9 +139,10 @@ async function judge(bench: FaultBench, row: FaultRow, attempts: readonly Attemp
     records: Array<object>(EVENTS).fill({ number: 1, ...row.record }),
     standings: Array<unknown>(EVENTS).fill([row.status, row.status === 'dead' ? 'rejected' : null]),
     isRetriedInTime: true,
-    failures: row.circuit === 'failed' ? EVENTS : row.circuit === 'tripped' ? 1 : 0,
+    failures: row.circuit === 'failed' ? EVENTS : row.circuit === 'tripped' || row.circuit === 'held' ? 1 : 0,
     state: row.circuit === 'tripped' || row.circuit === 'held' ? 'OPEN' : 'CLOSED',
-    causes: row.circuit === 'tripped' || row.circuit === 'held' ? [row.circuit] : [],
+    // The first 410 opens it, the third, to a third event, holds it.
+    causes: row.circuit === 'tripped' ? ['tripped'] : row.circuit === 'held' ? ['gone', 'held'] : [],
     isPausedAsAsked: true,
     // One request per attempt: no hidden retry, no redirect followed.
     requests: row.isAsked === false ? 0 : EVENTS,

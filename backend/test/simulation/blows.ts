@@ -46,12 +46,13 @@ export class Blows {
     }
   }
 
-  /** An operator ends every hold, through any process; it is tried again by whoever calls. */
+  /** An operator ends every hold that only an operator ends, through any process; it is tried again by whoever calls. */
   async resumeAll(): Promise<void> {
     const gateway = this.anyGateway();
     if (gateway === null || this.isHolding) return;
     for (const { name } of gateway.destinations()) {
-      if (gateway.worker.holds.of(name) !== null) await this.resume(gateway, name);
+      const hold = gateway.worker.holds.of(name);
+      if (hold !== null && hold.kind !== 'unauthorized') await this.resume(gateway, name);
     }
   }
 

@@ -30,6 +30,10 @@ const PROMPT_MS = 300;
 /** Between two attempts: the longest backoff and Retry-After of a world, and the clamp of one that asks for eternity. */
 const USUAL_PAUSE_MS = 25_000;
 const LONGEST_PAUSE_MS = 3_600_000;
+/** What is posted this long after all is well again meets nothing of the storm; in a patient world a pause of an hour may last. */
+const AFTERMATH_MS = { usual: 60_000, patient: 3_660_000 };
+/** The longest cooldown, and a little; with events that never get an answer, each of them may hold the only place meanwhile. */
+const NEIGHBOUR_MS = { usual: 18_000, behindHanging: 60_000 };
 
 /** Holds the promises from outside: by what clients were told, what the disk holds and what destinations saw. */
 export class Checker {
@@ -39,6 +43,9 @@ export class Checker {
   private lastKnown = new Map<number, StoredEvent>();
   /** Deliveries that an operator has sent again, and how often. */
   private readonly replays = new Map<number, number>();
+  /** Events that are posted beside poisoned ones when all is well again. */
+  private readonly neighbours = new Set<string>();
+  private healedAt = Infinity;
 
   constructor(private readonly parts: CheckerParts) {}
 
@@ -60,6 +67,11 @@ export class Checker {
     const stored = this.find(clientId, input.event_id);
     if (stored !== undefined && !isSame(stored, input)) return;
     this.parts.history.violate('8 one event per id', `${String(input.event_id)}: a conflict with nothing or itself`);
+  }
+
+  expectNeighbour(eventId: string): void {
+    this.healedAt = Math.min(this.healedAt, this.parts.runtime.monotonic());
+    this.neighbours.add(eventId);
   }
 
   replayed(deliveryIds: readonly number[]): void {
@@ -104,6 +116,7 @@ export class Checker {
     }
     for (const stored of state.events.values()) {
       if (this.parts.profile.kind === 'calm') this.checkPromptness(stored);
+      if (this.neighbours.has(stored.event.eventId)) this.checkNeighbour(stored, state);
       for (const id of stored.deliveryIds) {
         const delivery = state.deliveries.get(id);
         if (delivery !== undefined) this.checkEnd(stored, delivery);
@@ -119,6 +132,24 @@ export class Checker {
       const [first] = sends.of(event.eventId, destination);
       const waitedMs = first === undefined ? 0 : first.startedAt - acceptedAt;
       if (waitedMs > PROMPT_MS) history.violate('7 nothing is delayed', `${event.eventId} waited ${waitedMs} ms`);
+    }
+  }
+
+  /** A poisoned event costs those beside it one probe at most, and never their end. */
+  private checkNeighbour({ event, deliveryIds }: StoredEvent, state: MemoryStoreState): void {
+    const { history, sends, profile } = this.parts;
+    const acceptedAt = this.acceptedAt.get(`${event.clientId} ${event.eventId}`) ?? 0;
+    const mayTakeMs = profile.poisonedCall === 'poison-hang' ? NEIGHBOUR_MS.behindHanging : NEIGHBOUR_MS.usual;
+    const calmFrom = this.healedAt + (profile.kind === 'patient' ? AFTERMATH_MS.patient : AFTERMATH_MS.usual);
+    for (const id of deliveryIds) {
+      const { destination = '', status } = state.deliveries.get(id) ?? {};
+      const who = `${event.eventId.slice(-6)} to ${destination}, beside ${String(profile.poisonedCall)}`;
+      if (status === 'dead') history.violate('7 neighbours are delivered', `${who}: it is ${status}`);
+      const taken = sends.of(event.eventId, destination).find((send) => send.isTaken);
+      const waitedMs = taken === undefined ? Infinity : taken.startedAt - acceptedAt;
+      if (waitedMs > mayTakeMs && acceptedAt > calmFrom) {
+        history.violate('7 neighbours are delivered', `${who}: it waited ${waitedMs} ms`);
+      }
     }
   }
 

@@ -9,6 +9,7 @@ import { Catalogue } from '../../src/services/events/catalogue';
 import { EventFeed } from '../../src/services/events/event-feed';
 import { EventService } from '../../src/services/events/event-service';
 import { Retention } from '../../src/services/operations/retention';
+import { COOLDOWN_MS } from './send-log';
 import { SimulatedDestinations, type SimulatedDestinationsParts } from './simulated-destinations';
 import type { SimulatedProcess } from './simulated-process';
 
@@ -62,7 +63,7 @@ export function buildGateway(parts: GatewayProcessParts): GatewayProcess {
     runtime: process,
     feed,
     log: silent,
-    circuitCooldownMs: 3_000,
+    circuitCooldownMs: COOLDOWN_MS,
     settings: {
       leaseMs: LEASE_MS,
       attemptTimeoutMs: ATTEMPT_TIMEOUT_MS,

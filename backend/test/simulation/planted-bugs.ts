@@ -13,6 +13,7 @@ import type {
   SettleResult,
 } from '../../src/interfaces/event-store';
 import type { Runtime } from '../../src/interfaces/runtime';
+import { Blame } from '../../src/services/delivery/blame';
 import { DeliveryLane } from '../../src/services/delivery/delivery-lane';
 import { DeliveryWorker } from '../../src/services/delivery/delivery-worker';
 import { OutcomeRecorder } from '../../src/services/delivery/outcome-recorder';
@@ -164,6 +165,11 @@ function refusingNothing(store: EventStore): EventStore {
   );
 }
 
+/** What was refused is again the oldest that is due. */
+function refusedFirst(store: EventStore): EventStore {
+  return withNext(store, (next) => (next.status === 'pending' && !next.burnsAttempt ? { ...next, dueAt: 0 } : next));
+}
+
 /** Gives up where it should wait. */
 function losingPatience(store: EventStore): EventStore {
   return withNext(store, (next) =>
@@ -251,6 +257,22 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     breaks: /^3 every event ends/,
     fault: {},
     patch: () => jest.spyOn(DeliveryWorker.prototype, 'replace').mockResolvedValue(undefined),
+  },
+  {
+    name: 'a refused event that probes for all',
+    breaks: /^(7 neighbours|3 every event ends)/,
+    fault: { wrapStore: refusedFirst },
+    patch: () => {
+      jest.spyOn(Blame.prototype, 'isOwn').mockReturnValue(false);
+      jest.spyOn(Blame.prototype, 'allowsTrial').mockReturnValue(false);
+      jest.spyOn(Blame.prototype, 'suspects').mockReturnValue([]);
+    },
+  },
+  {
+    name: 'refusals that are never an event’s own',
+    breaks: /^3 every event ends/,
+    fault: {},
+    patch: () => jest.spyOn(Blame.prototype, 'isOwn').mockReturnValue(false),
   },
   { name: 'any 200 is a yes', breaks: /^1 /, fault: { changeDestination: takingAnyAnswer } },
   { name: 'retries that end too soon', breaks: /^3 retries go on/, fault: { wrapStore: losingPatience } },

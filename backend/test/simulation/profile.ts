@@ -1,6 +1,6 @@
 import type { Dice } from './dice';
 import type { DiskFaults } from './simulated-disk';
-import type { Fates } from './simulated-upstream';
+import { type Fates, type PoisonedCall, POISONED_CALLS } from './simulated-upstream';
 
 /** What one seed's world is like. */
 export interface Profile {
@@ -21,7 +21,11 @@ export interface Profile {
   readonly hookMode: 'single' | 'atomic' | 'atomicNamed' | 'perItem' | null;
   readonly concurrency: number;
   readonly ratePerSecond: number | null;
+  /** What some events of this world make of every call that carries them; null: there are none such. */
+  readonly poisonedCall: PoisonedCall | null;
 }
+
+const ANY_POISONED_CALL = Object.keys(POISONED_CALLS) as PoisonedCall[];
 
 const ALL_FATES: Fates = {
   ...{ taken: 12, taken_slowly: 3, error: 3, error_with_seconds: 1, error_with_date: 1, busy: 1 },
@@ -53,7 +57,8 @@ export function profileOf(dice: Dice): Profile {
   };
   if (kind === 'calm') {
     const quiet = { disk: null, fates: null, blowEveryMs: null, attemptLimit: null, ratePerSecond: null };
-    return { ...common, ...quiet, concurrency: 8, stormMs: 8_000, retryForMs: 600_000 };
+    const noPoison = { poisonedCall: null };
+    return { ...common, ...quiet, ...noPoison, concurrency: 8, stormMs: 8_000, retryForMs: 600_000 };
   }
   const isFaulty = dice.chance(0.7);
   const rare = { failBefore: 0.03, failAfter: 0.03, crash: 0.01, slow: 0.02, failedFsync: 0.003 };
@@ -67,5 +72,6 @@ export function profileOf(dice: Dice): Profile {
     attemptLimit: dice.pick([null, null, 3, 6]),
     retryForMs: kind === 'patient' ? 3 * 3_600_000 : dice.pick([15_000, 300_000, 300_000]),
     ratePerSecond: dice.pick([null, null, 2]),
+    poisonedCall: dice.chance(0.4) ? dice.pick(ANY_POISONED_CALL) : null,
   };
 }

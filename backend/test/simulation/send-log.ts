@@ -25,10 +25,10 @@ export interface Send {
   status: number | null;
 }
 
-/** A batch that was refused whole goes again in parts, which is the same attempt of each. */
+/** A batch that was refused whole, or failed by an answer, goes again in parts, which is the same attempt of each. */
 function isPartOf(send: Send, other: Send): boolean {
   const isSame = other.attempt === send.attempt && other.via === send.via && other.company > send.company;
-  return isSame && other.endedAt !== null && other.status !== null && other.status >= 400 && other.status < 500;
+  return isSame && other.endedAt !== null && other.status !== null && other.status >= 400;
 }
 
 interface StoredPair {
@@ -57,6 +57,29 @@ interface SendLogParts {
 }
 
 const RETRY_AFTER_MAX_MS = 3_600_000;
+/** The first cooldown of the gateway's circuits: after it one event may be tried though another was asked for patience. */
+export const COOLDOWN_MS = 3_000;
+/** So many different events that meet a 410 speak for their destination. */
+const CONVINCING = 3;
+
+/** What a process has heard from a destination. Times are monotonic. */
+interface Heard {
+  /** When each event first failed there. */
+  readonly failedAt: Map<string, number>;
+  /** When the last of the calls that passed began. */
+  passedFrom: number;
+  /** It asked for patience: since when, until when, and the events that it told so. */
+  quiet: { readonly since: number; until: number; readonly told: Set<string> } | null;
+  /** First of each call that met a 410, since a call passed. */
+  readonly goneTo: Set<string>;
+}
+
+type Response = Extract<UpstreamAnswer, { kind: 'response' }>;
+
+/** The destination took it, or has looked into it. */
+function isPass({ status, body }: Response, via: Destination): boolean {
+  return status >= 200 && status < 300 ? via.isAccepted(body) : [400, 409, 413, 422].includes(status);
+}
 
 /** Sees every call as it leaves and as it ends, and holds what is promised of calls. */
 export class SendLog {
@@ -68,8 +91,7 @@ export class SendLog {
   private calls: (readonly Send[])[] = [];
   private readonly byDelivery = new Map<string, Send[]>();
   private readonly claimAskedAt = new Map<string, number>();
-  /** Until when a process was asked to leave a destination alone. */
-  private readonly quietUntil = new Map<SimulatedProcess, Map<string, number>>();
+  private readonly heard = new Map<SimulatedProcess, Map<string, Heard>>();
   private readonly held = new Map<SimulatedProcess, Set<string>>();
   private readonly unrecordedSince = new Map<SimulatedProcess, number>();
 
@@ -127,10 +149,9 @@ export class SendLog {
       send.status = answer.kind === 'response' ? answer.status : null;
     }
     // What a destination says that was changed meanwhile is no word about the one that is there now.
-    if (answer.kind !== 'response' || !this.parts.isCurrent(process, via)) return;
-    if (answer.status === 410) this.hold(process, destination);
-    const waitMs = this.askedToWaitMs(answer.status, answer.headers['retry-after']);
-    if (waitMs > 0) this.beQuiet(process, destination, waitMs);
+    if (!this.parts.isCurrent(process, via)) return;
+    if (answer.kind === 'response') this.hear(sends, first, answer);
+    else this.noteFailure(sends, this.heardBy(process, destination));
   }
 
   claimed(destination: string, askedAt: number, deliveries: readonly Parcel[]): void {
@@ -147,7 +168,7 @@ export class SendLog {
 
   /** The destination was defined anew, which may have mended it: nobody waits for what the old one had asked. */
   replaced(process: SimulatedProcess, destination: string): void {
-    this.quietUntil.get(process)?.delete(destination);
+    this.heard.get(process)?.delete(destination);
   }
 
   /** Until `release` this process sends nothing there. */
@@ -164,7 +185,8 @@ export class SendLog {
     const now = runtime.monotonic();
     const who = `${process.name} to ${destination}`;
     if (process.isDead) history.violate('simulation', `${who}: a dead process sends`);
-    if (now < (this.quietUntil.get(process)?.get(destination) ?? -Infinity)) {
+    const { quiet } = this.heardBy(process, destination);
+    if (quiet !== null && now < quiet.until && !mayTry(quiet, parcels, now)) {
       history.violate('7 Retry-After', `${who}: a call before the time that Retry-After named`);
     }
     if (this.held.get(process)?.has(destination)) history.violate('7 holds', `${who}: a call while it is held`);
@@ -214,11 +236,50 @@ export class SendLog {
     }
   }
 
-  private beQuiet(process: SimulatedProcess, destination: string, waitMs: number): void {
-    const known = this.quietUntil.get(process) ?? new Map<string, number>();
-    const until = this.parts.runtime.monotonic() + waitMs;
-    known.set(destination, Math.max(until, known.get(destination) ?? 0));
-    this.quietUntil.set(process, known);
+  private heardBy(process: SimulatedProcess, destination: string): Heard {
+    const byDestination = this.heard.get(process) ?? new Map<string, Heard>();
+    this.heard.set(process, byDestination);
+    const known = byDestination.get(destination);
+    if (known !== undefined) return known;
+    const heard = {
+      failedAt: new Map<string, number>(),
+      passedFrom: -Infinity,
+      quiet: null,
+      goneTo: new Set<string>(),
+    };
+    byDestination.set(destination, heard);
+    return heard;
+  }
+
+  /** What one event is told again, after another has passed, is said of it and not of the destination. */
+  private hear(sends: readonly Send[], first: Send, answer: Response): void {
+    const now = this.parts.runtime.monotonic();
+    const { process, destination, via } = first;
+    const { status } = answer;
+    const heard = this.heardBy(process, destination);
+    if (isPass(answer, via)) {
+      heard.passedFrom = Math.max(heard.passedFrom, first.startedAt);
+      heard.goneTo.clear();
+      if (heard.quiet !== null && first.startedAt >= heard.quiet.since) heard.quiet = null;
+      return;
+    }
+    const isOwn = sends.some(({ eventId }) => (heard.failedAt.get(eventId) ?? Infinity) <= heard.passedFrom);
+    const isNew = sends.every(({ eventId }) => !heard.failedAt.has(eventId));
+    this.noteFailure(sends, heard);
+    if (status === 410 && isNew) heard.goneTo.add(first.eventId);
+    if (heard.goneTo.size >= CONVINCING) this.hold(process, destination);
+    const waitMs = this.askedToWaitMs(status, answer.headers['retry-after']);
+    if (waitMs <= 0 || isOwn) return;
+    if (heard.quiet === null || now >= heard.quiet.until) {
+      heard.quiet = { since: now, until: now + waitMs, told: new Set() };
+    }
+    heard.quiet.until = Math.max(heard.quiet.until, now + waitMs);
+    heard.quiet.told.add(first.eventId);
+  }
+
+  private noteFailure(sends: readonly Send[], { failedAt }: Heard): void {
+    const now = this.parts.runtime.monotonic();
+    for (const { eventId } of sends) if (!failedAt.has(eventId)) failedAt.set(eventId, now);
   }
 
   private askedToWaitMs(status: number, header: string | undefined): number {
@@ -227,4 +288,11 @@ export class SendLog {
     const date = header.endsWith('GMT') ? Date.parse(header) - this.parts.runtime.now() : 0;
     return Math.min(/^\d+$/.test(header) ? Number(header) * 1000 : date, RETRY_AFTER_MAX_MS);
   }
+}
+
+/** One event that was not told to wait, by itself, after the first cooldown, while only one other was. */
+function mayTry(quiet: NonNullable<Heard['quiet']>, parcels: readonly Parcel[], now: number): boolean {
+  const [parcel] = parcels;
+  if (parcel === undefined || parcels.length > 1 || quiet.told.size > 1) return false;
+  return now >= quiet.since + COOLDOWN_MS;
 }

@@ -38,6 +38,14 @@ export class SimulatedClients {
     this.isNetworkGood = true;
   }
 
+  /** One more event, with nothing wrong about it, whose way shows whether others are in it. */
+  postNeighbour(): void {
+    const { campaign_id: _campaign, deliver_at: _deliverAt, ...input } = this.makeEvent();
+    const neighbour = { ...input, event_name: EVENT_NAMES[0] };
+    this.parts.checker.expectNeighbour(String(neighbour.event_id));
+    this.post('crm', neighbour);
+  }
+
   /** Every post of the simulation, planned at its beginning. */
   begin(): void {
     const { dice, profile, runtime } = this.parts;
@@ -80,6 +88,7 @@ export class SimulatedClients {
       event_time_epoch: Math.floor(runtime.now() / 1000),
       value: dice.between(1, 9),
       ...(dice.chance(0.1) && { campaign_id: POISON }),
+      ...(profile.poisonedCall !== null && dice.chance(0.3) && { campaign_id: profile.poisonedCall }),
       ...(isLater && { deliver_at: new Date(runtime.now() + dice.between(0, 15_000)).toISOString() }),
     };
   }

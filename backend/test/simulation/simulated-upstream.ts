@@ -51,10 +51,24 @@ export interface SimulatedUpstreamParts {
 const OK_BODY = '{"success":true,"status":"accepted"}';
 /** Its campaign makes a destination refuse an event for good. */
 export const POISON = 'poison';
+/** What a call comes to that carries an event with the campaign of this name, however well its destination is. */
+export const POISONED_CALLS = {
+  'poison-401': () => response(401),
+  'poison-403': () => response(403),
+  'poison-410': () => response(410),
+  'poison-413': () => response(413),
+  'poison-429': () => response(429),
+  'poison-429-seconds': () => response(429, '', '10'),
+  'poison-500': () => response(500),
+  'poison-503-seconds': () => response(503, '', '10'),
+  'poison-hang': () => null,
+} satisfies Record<string, () => UpstreamAnswer | null>;
+export type PoisonedCall = keyof typeof POISONED_CALLS;
 
 interface Item {
   readonly id: string;
   readonly isPoison: boolean;
+  readonly poisonedCall: PoisonedCall | null;
 }
 
 /** A destination beyond a simulated network, with the HTTP client before it. It remembers what it took. */
@@ -96,7 +110,10 @@ export class SimulatedUpstream {
     for (const send of sends) send.hasArrived = true;
     const items = readItems(body);
     if (fate === 'redirect' && redirectsAreFollowed) return [response(200, OK_BODY), 5];
-    const answer = this.answerOf(fate, sends, items);
+    const poisonedCall = fate.startsWith('taken')
+      ? items.find((item) => item.poisonedCall !== null)?.poisonedCall
+      : null;
+    const answer = poisonedCall ? POISONED_CALLS[poisonedCall]() : this.answerOf(fate, sends, items);
     return [answer, fate === 'taken_slowly' ? dice.between(500, 4_500) : dice.between(1, 50)];
   }
 
@@ -174,7 +191,9 @@ function readItems(body: Buffer): Item[] {
   return (Array.isArray(parsed) ? parsed : [parsed]).map((item) => {
     const data = (item['data'] ?? item) as Record<string, unknown>;
     const campaign = data['campaign'] ?? data['campaignId'] ?? data['campaign_id'];
-    return { id: String(data['id'] ?? data['event_id']), isPoison: campaign === POISON };
+    const poisonedCall = Object.keys(POISONED_CALLS).find((name) => name === campaign) as PoisonedCall | undefined;
+    const id = String(data['id'] ?? data['event_id']);
+    return { id, isPoison: campaign === POISON, poisonedCall: poisonedCall ?? null };
   });
 }
 

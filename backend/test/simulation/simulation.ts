@@ -37,6 +37,8 @@ export interface SimulationResult {
   readonly simulatedMs: number;
 }
 
+/** Events beside the poisoned ones come this soon after all is well, and then ever more seldom. */
+const FIRST_NEIGHBOURS_EVERY_MS = 10_000;
 const START_AT = Date.UTC(2026, 0, 1);
 
 /** Runs one seed's world to its end. Never rejects for a broken promise: it is in the result. */
@@ -146,13 +148,22 @@ class Simulation {
     this.blows.end();
   }
 
-  /** Everything must end by itself, but for holds, which an operator ends. Not to end in time is found by the checker. */
+  /**
+   * Everything must end by itself, but for holds that stand in the store, which an operator ends, and poisoned events, which
+   * need others beside them to be known by. Not to end in time is found by the checker.
+   */
   private async waitForTheEnd(): Promise<void> {
     const { profile, runtime } = this;
+    const healedAt = runtime.monotonic();
+    let neighbourAt = healedAt;
     const [stepMs, limitMs] = profile.kind === 'patient' ? [60_000, 4 * 3_600_000] : [2_000, 3_600_000];
     const until = runtime.monotonic() + limitMs;
     while (runtime.monotonic() < until && (this.clients.unanswered > 0 || this.disk.state().openIds.size > 0)) {
       void this.blows.resumeAll();
+      if (profile.poisonedCall !== null && runtime.monotonic() >= neighbourAt) {
+        this.clients.postNeighbour();
+        neighbourAt += Math.max(FIRST_NEIGHBOURS_EVERY_MS, (neighbourAt - healedAt) / 2);
+      }
       await runtime.advance(stepMs);
     }
     if (this.clients.unanswered > 0)

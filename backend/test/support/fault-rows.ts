@@ -9,7 +9,7 @@ export interface FaultRow {
   readonly url?: (port: number) => string;
   readonly record: Pick<AttemptRecord, 'outcome' | 'httpStatus' | 'possibleDuplicate'> & { readonly error: unknown };
   readonly status: 'pending' | 'dead' | 'delivered';
-  /** `failed`: each attempt counts against it; `patient`: none does, but it is paused; `tripped`, `held`: by one answer. */
+  /** `failed`: each attempt counts against it; `patient`: none does, but it is paused; `tripped`: by one answer; `held`: by the answers to three events. */
   readonly circuit: 'fine' | 'failed' | 'patient' | 'tripped' | 'held';
   /** For how long the destination is left alone. */
   readonly pauseMs?: number;

@@ -6,14 +6,16 @@ import type { FailureLimiter } from './failure-limiter';
 import { isScope } from './token-claims';
 import type { IssuedToken, TokenService } from './token-service';
 
-/** Longer than any id that a client can have; what was sent is cut here before it is counted and logged. */
+/**
+ * Longer than any client id. A longer text is cut to this length before it is counted and logged.
+ */
 const CLIENT_ID_MAX = 64;
 
 export interface GrantRequest {
   readonly clientId: string;
   /** The secret in each reading of what was sent; none where none was. */
   readonly secrets: readonly string[];
-  /** Where it comes from. */
+  /** The address that it comes from. */
   readonly address: string;
   /** Scopes separated by spaces (RFC 6749, section 3.3); undefined: all that the client has. */
   readonly scope?: string | undefined;
@@ -21,11 +23,11 @@ export interface GrantRequest {
 
 export type Grant =
   | { readonly kind: 'granted'; readonly issued: IssuedToken }
-  /** Unknown client or wrong secret: which of the two is not said. */
+  /** Unknown client or wrong secret; the answer does not say which. */
   | { readonly kind: 'refused' }
-  /** Too many failures; nothing was tried. */
+  /** Too many failures; the secret was not checked. */
   | { readonly kind: 'limited'; readonly retryAfterSeconds: number }
-  /** It asked for a scope that there is not or that it may not have. */
+  /** It asked for a scope that is unknown or not the client's. */
   | { readonly kind: 'scope_refused'; readonly available: readonly Scope[] };
 
 export interface AuthServiceParts {
@@ -58,7 +60,9 @@ export class AuthService {
   }
 }
 
-/** The scopes that the text asks for, in the client's order; null when it asks for one that the client has not. */
+/**
+ * The scopes that the text asks for, in the client's order; null when the client lacks one of them.
+ */
 function narrowedScopes(client: Client, text: string): readonly Scope[] | null {
   const asked = new Set(text.split(' '));
   const isAllowed = [...asked].every((scope) => isScope(scope) && client.scopes.includes(scope));

@@ -1,10 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Client } from '../../types/auth';
 
-/** Stands in where a client has fewer than two secrets, so that every check costs the same. It is no text's SHA-256 that anyone knows. */
+/**
+ * Compared where a client has fewer than two secrets, so that every check costs the same. No known
+ * text has this SHA-256.
+ */
 const NO_DIGEST = Buffer.alloc(32);
 
-/** The clients that there are now. */
+/** The present clients. */
 export class ClientRegistry {
   private clients: ReadonlyMap<string, Client> = new Map();
   private currentGeneration = 0;
@@ -13,12 +16,12 @@ export class ClientRegistry {
     this.replace(clients);
   }
 
-  /** Grows with each replacement: what was found under an older one may no longer hold. */
+  /** Grows with each replacement: a verdict of an older generation must be checked again. */
   get generation(): number {
     return this.currentGeneration;
   }
 
-  /** From now on there are these clients and no others; tokens of those that are gone are refused. */
+  /** Replaces all clients; tokens of removed clients are refused from now on. */
   replace(clients: readonly Client[]): void {
     this.clients = new Map(clients.map((client) => [client.id, client]));
     this.currentGeneration += 1;
@@ -29,8 +32,9 @@ export class ClientRegistry {
   }
 
   /**
-   * The client, if it is one and one of the readings of what was sent is its secret; a public client needs none. Takes the same time
-   * whether or not there is such a client, whichever of its secrets was given, and however much of it was right.
+   * The client, if it is one and one of the readings of what was sent is its secret; a public
+   * client needs none. Takes the same time whether or not there is such a client, whichever of its
+   * secrets was given, and however much of it was right.
    */
   authenticate(id: string, readings: readonly string[]): Client | null {
     const client = this.clients.get(id);

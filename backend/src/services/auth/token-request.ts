@@ -1,8 +1,13 @@
-/** Reads what `POST /auth/token` is asked: the client credentials grant of RFC 6749, section 4.4, and nothing else. */
+/**
+ * Reads the form of `POST /auth/token`: only the client credentials grant of RFC 6749, section 4.4.
+ */
 
 export type TokenErrorCode = 'invalid_request' | 'invalid_client' | 'unsupported_grant_type' | 'invalid_scope';
 
-/** An error as RFC 6749, section 5.2, names it. `detail` is printable ASCII without quotes or backslashes, as it demands. */
+/**
+ * An error as RFC 6749, section 5.2, names it. `detail` is printable ASCII without quotes or
+ * backslashes, as it demands.
+ */
 export class TokenRequestError extends Error {
   override readonly name = 'TokenRequestError';
   constructor(
@@ -24,7 +29,8 @@ export interface TokenRequest extends ClientCredentials {
 }
 
 /**
- * @param form the fields of the body, none repeated; unknown ones are ignored and empty ones count as left out (section 3.2)
+ * @param form the fields of the body, none repeated; unknown ones are ignored and empty ones count
+ *   as left out (section 3.2)
  * @param rawHeaders names and values in turn, as they came
  * @throws TokenRequestError
  */
@@ -61,7 +67,10 @@ export function readTokenRequest(form: Readonly<Record<string, string>>, rawHead
   return { clientId: inBody.clientId, secrets: bodySecrets(inBody.secret), scope };
 }
 
-/** A plus that was sent as it is, as `curl -d` does, has become a space in the form; it is read both ways. */
+/**
+ * A plus that was sent as it is, as `curl -d` does, has become a space in the form; it is read both
+ * ways.
+ */
 function bodySecrets(secret: string | undefined): readonly string[] {
   return secret === undefined ? [] : distinct(secret, secret.replaceAll(' ', '+'));
 }
@@ -71,8 +80,9 @@ function distinct(first: string, second: string): readonly string[] {
 }
 
 /**
- * The credentials of HTTP Basic; null without an Authorization header. The specification has each part form-encoded (section 2.3.1), most
- * clients send them as they are (RFC 7617): the secret is read both ways. An id has no character that would tell the two apart.
+ * The credentials of HTTP Basic; null without an Authorization header. The specification has each
+ * part form-encoded (section 2.3.1), most clients send them as they are (RFC 7617): the secret is
+ * read both ways. An id has no character that would tell the two apart.
  */
 function basicCredentials(rawHeaders: readonly string[]): ClientCredentials | null {
   const headers = rawHeaders.filter(

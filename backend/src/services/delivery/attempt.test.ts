@@ -5,6 +5,7 @@ import type { ClaimedDelivery } from '../../types/delivery';
 import { systemRuntime } from '../../external-services/system-runtime';
 import { Circuit } from '../resilience/circuit';
 import { attemptDeliveries } from './attempt';
+import { Blame } from './blame';
 import { Pace } from './pace';
 
 const payload = Buffer.from('{"id":"1"}');
@@ -38,6 +39,8 @@ test('an adapter that throws is a failed attempt, and no more than that', async 
     schedule: { baseMs: 1_000, maxMs: 2_000, forMs: 60_000 },
     attemptTimeoutMs: 1_000,
     pace: new Pace(systemRuntime, destination),
+    blame: new Blame(),
+    heldMs: () => 0,
     cut: new AbortController().signal,
   });
   expect(settlement?.record).toMatchObject({

@@ -8,6 +8,8 @@ import { nextStep, tooOldAfter, type RetrySchedule } from './schedule';
 
 export interface AttemptParts extends CallParts {
   readonly schedule: RetrySchedule;
+  /** For how long the destination has been held in all: its retry clock is the wall clock less that. */
+  readonly heldMs: () => number;
 }
 
 /**
@@ -43,7 +45,7 @@ function settle(delivery: ClaimedDelivery, end: CallEnd | null, parts: AttemptPa
   const { runtime, schedule, destination } = parts;
   const at = runtime.now();
   if (end === null) return passOver(delivery, at, at);
-  const { reading, startedAt, durationMs } = end;
+  const { reading, startedAt, durationMs, probeInMs } = end;
   const { outcome, httpStatus, error, excerpt } = reading;
   const lost = outcome.kind === 'retryable' ? outcome.possibleDuplicate : null;
   const { maxAgeMs } = destination.contract;
@@ -61,7 +63,9 @@ function settle(delivery: ClaimedDelivery, end: CallEnd | null, parts: AttemptPa
       excerpt,
       possibleDuplicate: lost ?? (delivery.isReplay && outcome.kind === 'delivered' ? 'operator_replay' : null),
     },
-    next: nextStep(reading, delivery, at, { ...schedule, maxAgeMs }, () => runtime.random()),
+    next: nextStep(reading, delivery, { at, heldMs: parts.heldMs(), probeInMs }, { ...schedule, maxAgeMs }, () =>
+      runtime.random(),
+    ),
   };
 }
 

@@ -8,6 +8,7 @@ import type { EventFeed } from '../events/event-feed';
 import type { Circuit } from '../resilience/circuit';
 import { Pool } from '../resilience/pool';
 import { attemptDeliveries, type AttemptParts, passOver } from './attempt';
+import { Blame } from './blame';
 import { groupForCalls } from './grouping';
 import type { OutcomeRecorder } from './outcome-recorder';
 import { Pace } from './pace';
@@ -30,6 +31,8 @@ export interface DeliveryLaneParts {
   readonly feed: EventFeed;
   readonly log: Log;
   readonly settings: DeliverySettings;
+  /** For how long this destination has been held in all. */
+  readonly heldMs: () => number;
 }
 
 /** The store is asked this often at least: other processes may have put something there. */
@@ -47,6 +50,7 @@ export class DeliveryLane implements Startable {
   private readonly inFlight = new Set<Promise<void>>();
   private readonly cut = new AbortController();
   private readonly pace: Pace;
+  private readonly blame = new Blame();
   private readonly attemptParts: AttemptParts;
   /** What was claimed ahead waits here for its turn; also what was claimed for few calls and needs more, each smaller, since some of it has failed before. */
   private readonly calls: Pool;
@@ -66,7 +70,7 @@ export class DeliveryLane implements Startable {
     this.pace = new Pace(parts.runtime, parts.destination);
     this.calls = new Pool({ size: parts.destination.concurrency, maxWaiting: CLAIM_MAX });
     this.maxBatch = parts.destination.contract.maxBatch;
-    this.attemptParts = { ...parts, ...parts.settings, pace: this.pace, cut: this.cut.signal };
+    this.attemptParts = { ...parts, ...parts.settings, pace: this.pace, blame: this.blame, cut: this.cut.signal };
   }
 
   start(): Promise<void> {
@@ -121,7 +125,7 @@ export class DeliveryLane implements Startable {
   private room(): number {
     const { destination, circuit, outcomes } = this.parts;
     if (!outcomes.canSend) return 0;
-    const permits = circuit.permits();
+    const permits = circuit.permits() || this.trials();
     const ahead = this.isQuick && permits === Infinity ? destination.concurrency : 0;
     const places = destination.concurrency + ahead - this.inFlight.size;
     // Each claim is a commit: ahead, there is time to wait until it is worth one.
@@ -131,30 +135,60 @@ export class DeliveryLane implements Startable {
     return Math.min(Math.max(0, calls) * (permits === Infinity ? this.maxBatch : 1), CLAIM_MAX);
   }
 
+  /** 1 where one delivery may be tried though the circuit bars the rest: too little speaks against the destination. */
+  private trials(): number {
+    const at = this.trialAt();
+    return at !== null && at <= this.parts.runtime.monotonic() ? 1 : 0;
+  }
+
+  private trialAt(): number | null {
+    const { circuit } = this.parts;
+    return this.blame.allowsTrial(circuit.isPaused) ? circuit.trialAt() : null;
+  }
+
   /** Replays get at most half of the places, so that a live event never waits for a crowd of them to end. */
   private replayRoom(): number {
     return Math.max(1, Math.floor(this.parts.destination.concurrency / 2)) * this.maxBatch - this.replaysInFlight;
   }
 
   private circuitWaitMs(): number {
-    const changeAt = this.parts.circuit.nextChangeAt();
-    return changeAt === null ? POLL_MS : changeAt - this.parts.runtime.monotonic();
+    const now = this.parts.runtime.monotonic();
+    const changeAt = this.parts.circuit.nextChangeAt() ?? Infinity;
+    const trialAt = this.trialAt() ?? Infinity;
+    return Math.min(POLL_MS, changeAt - now, trialAt > now ? trialAt - now : POLL_MS);
   }
 
   /** Null when the store could not say; it is asked again after a pause. */
   private async claim(limit: number): Promise<ClaimResult | null> {
-    const { store, destination, runtime, settings, log } = this.parts;
+    const { destination, circuit, log } = this.parts;
     try {
-      const { name } = destination;
-      const replayLimit = this.replayRoom();
-      const now = runtime.now();
-      const result = await store.claimDue({ destination: name, limit, replayLimit, now, leaseMs: settings.leaseMs });
-      for (const { eventId, clientId } of result.buried) this.publishDead(eventId, clientId, 'attempts_exhausted');
-      return result;
+      // Those that have not failed by themselves go first: they say most, and would wait for nothing but the others' sake.
+      const except = this.blame.suspects();
+      const first = await this.claimBut(except, limit);
+      const left = limit - first.claimed.length;
+      // A trial is for none of them.
+      if (except.length === 0 || left === 0 || circuit.permits() === 0) return first;
+      const second = await this.claimBut([], left);
+      return { ...second, claimed: [...first.claimed, ...second.claimed] };
     } catch (error) {
       log.error({ destination: destination.name, err: error }, 'delivery.claim_failed');
       return null;
     }
+  }
+
+  private async claimBut(except: readonly number[], limit: number): Promise<ClaimResult> {
+    const { store, destination, runtime, settings } = this.parts;
+    const replayLimit = this.replayRoom();
+    const request = {
+      destination: destination.name,
+      limit,
+      replayLimit,
+      now: runtime.now(),
+      leaseMs: settings.leaseMs,
+    };
+    const result = await store.claimDue({ ...request, ...(except.length > 0 && { except }) });
+    for (const { eventId, clientId } of result.buried) this.publishDead(eventId, clientId, 'attempts_exhausted');
+    return result;
   }
 
   /** Retries beyond the budget are put off; the rest go, as many to a call as the destination takes. */
@@ -163,7 +197,7 @@ export class DeliveryLane implements Startable {
     const now = runtime.now();
     const going: ClaimedDelivery[] = [];
     for (const delivery of claimed) {
-      const postponeMs = this.pace.postponeMs(delivery);
+      const postponeMs = this.pace.postponeMs(delivery, this.parts.heldMs());
       if (postponeMs === 0) going.push(delivery);
       else this.track([delivery], this.finish(delivery, passOver(delivery, now, now + postponeMs)));
     }
@@ -202,6 +236,7 @@ export class DeliveryLane implements Startable {
     if (this.isStopping || !outcomes.canSend) return group.map((delivery) => passOver(delivery, now, now));
     const started = runtime.monotonic();
     const settlements = await attemptDeliveries(group, this.attemptParts);
+    for (const { deliveryId, next } of settlements) if (next.status !== 'pending') this.blame.forget(deliveryId);
     this.isQuick = runtime.monotonic() - started <= QUICK_CALL_MS;
     const isWhole = settlements.every(({ record, next }) => record !== null || next.status === 'dead');
     const wasSent = settlements.some(({ record }) => record !== null);

@@ -105,7 +105,8 @@ export class DeliveryWorker implements Startable {
     });
     this.holds.adopt(destination.name, circuit);
     const { outcomes } = this;
-    const lane = new DeliveryLane({ ...this.parts, destination, circuit, outcomes });
+    const heldMs = () => this.holds.heldMs(destination.name, runtime.now());
+    const lane = new DeliveryLane({ ...this.parts, destination, circuit, outcomes, heldMs });
     return { destination, circuit, lane };
   }
 

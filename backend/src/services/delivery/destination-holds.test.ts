@@ -139,16 +139,58 @@ test('the time of a 410 counts from its answer, also while the store cannot take
   expect(holds.heldMs('ads', runtime.now())).toBe(6_000);
 });
 
-test('the time of a hold that is not stored is added to it', async () => {
+test('the time of a 401 counts as held: at each refused probe in the store, over a stop and a full disk too', async () => {
   const store = new MemoryEventStore();
-  const { holds } = await open(store);
-  await holds.addHeld('ads', 40);
-  await holds.pause('ads', 'x', 'ann');
-  await holds.addHeld('ads', 2);
+  const { circuit, holds } = await open(store);
+  const heldMs = (of = holds) => of.heldMs('ads', runtime.now());
+  const stored = async () => (await store.heldMs()).map((held) => held.heldMs);
+  circuit.trip();
+  const since = runtime.now();
+  await runtime.advance(60);
+  expect([heldMs(), await stored()]).toEqual([60, []]);
+  await runtime.advance(40);
+  circuit.acquire()?.cancelled();
+  circuit.trip();
+  await runtime.advance(0);
+  expect([heldMs(), await stored(), holds.of('ads')?.since]).toEqual([100, [100], since]);
+  const full = jest.spyOn(store, 'addHeld').mockRejectedValue(new StoreUnavailableError('full', false));
+  await runtime.advance(150);
+  circuit.acquireTrial()?.succeeded();
+  expect(circuit.state).toBe('CLOSED');
   await runtime.advance(10);
-  expect(holds.heldMs('ads', runtime.now())).toBe(52);
-  const again = await open(store);
-  expect(again.holds.heldMs('ads', runtime.now())).toBe(52);
+  expect([heldMs(), await stored(), holds.of('ads')]).toEqual([250, [100], null]);
+  full.mockRestore();
+  await runtime.advance(2_000);
+  expect([heldMs(), await stored()]).toEqual([250, [250]]);
+  circuit.trip();
+  await runtime.advance(30);
+  await runtime.until(holds.stop());
+  expect(await stored()).toEqual([280]);
+});
+
+test('a pause during a 401 counts once', async () => {
+  const store = new MemoryEventStore();
+  const { circuit, holds } = await open(store);
+  circuit.trip();
+  await runtime.advance(30);
+  await holds.pause('ads', 'x', 'ann');
+  await runtime.advance(10);
+  expect(holds.heldMs('ads', runtime.now())).toBe(40);
+  await holds.resume('ads', 'ann');
+  expect(circuit.state).toBe('CLOSED');
+  await runtime.advance(10);
+  expect(holds.heldMs('ads', runtime.now())).toBe(40);
+});
+
+test('a 410 to too few is shown and not stored, and a resume ends it', async () => {
+  const store = new MemoryEventStore();
+  const { circuit, holds } = await open(store);
+  circuit.trip('gone');
+  await runtime.advance(10_000);
+  expect(holds.of('ads')).toMatchObject({ kind: 'gone', actor: 'sluice' });
+  expect(await store.holds()).toEqual([]);
+  await holds.resume('ads', 'ann');
+  expect([holds.of('ads'), circuit.state]).toEqual([null, 'CLOSED']);
 });
 
 test('a pause that the store cannot take changes nothing', async () => {

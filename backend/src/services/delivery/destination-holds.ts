@@ -17,15 +17,19 @@ const REFRESH_MS = 2_000;
 const GATEWAY = 'sluice';
 
 /**
- * Which destinations are not sent to, and why. An operator's pause and a 410 stand in the store, over restarts and for every process that
- * shares it; while one stands, the destination's circuit is held. A 401 or 403 only opens the circuit, and is shown here until it closes.
+ * Which destinations are not sent to, and why. An operator's pause, and a 410 that several events have met, are in the store: over
+ * restarts and for every process that shares it; while one is there, the destination's circuit is held. A 401 or 403, and a 410 to fewer
+ * events, only opens the circuit, and is shown here until that closes.
  */
 export class DestinationHolds implements Startable {
   private readonly circuits = new Map<string, Circuit>();
   private readonly listening = new Map<string, () => void>();
   private held = new Map<string, Hold>();
-  /** Not in the store: they end by themselves. */
-  private readonly unauthorized = new Map<string, Hold>();
+  /** Not in the store, since they end by themselves: each with the time up to which it is counted in `owed`. */
+  private readonly passing = new Map<string, { readonly hold: Hold; readonly countedTo: number }>();
+  /** For how long passing holds have held each destination, as far as the store does not know it yet. */
+  private readonly owed = new Map<string, number>();
+  private readonly paying = new Set<string>();
   /** A 410 whose hold the store could not take yet. */
   private readonly unsaved = new Map<string, Hold>();
   /** For how long each destination was held, as the store knows it. */
@@ -42,7 +46,7 @@ export class DestinationHolds implements Startable {
   adopt(destination: string, circuit: Circuit): void {
     this.listening.get(destination)?.();
     this.circuits.set(destination, circuit);
-    this.unauthorized.delete(destination);
+    this.endPassing(destination);
     const hold = this.of(destination);
     if (hold !== null) circuit.hold(hold.reason);
     this.listening.set(
@@ -60,27 +64,23 @@ export class DestinationHolds implements Startable {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.loop;
+    for (const destination of this.passing.keys()) this.endPassing(destination);
+    await this.saving;
+    for (const destination of this.owed.keys()) this.saveSoon(destination, () => this.payOwed(destination));
     await this.saving;
   }
 
   of(destination: string): Hold | null {
-    return this.unsaved.get(destination) ?? this.held.get(destination) ?? this.unauthorized.get(destination) ?? null;
+    const stored = this.unsaved.get(destination) ?? this.held.get(destination);
+    return stored ?? this.passing.get(destination)?.hold ?? null;
   }
 
-  /**
-   * For how long the destination has been held in all, a pause or 410 of now included: its retry clock shows `now` minus
-   * this. A 401 or 403 counts once it is added by `addHeld`.
-   */
+  /** For how long the destination has been held in all, until `now`: its retry clock shows `now` minus this. */
   heldMs(destination: string, now: number): number {
     const { heldMs, since } = this.heldTimeOf(destination);
-    const starts = [since, this.unsaved.get(destination)?.since ?? null].filter((start) => start !== null);
-    return heldMs + Math.max(0, ...starts.map((start) => now - start));
-  }
-
-  /** Adds a time in which the destination was held without a stored hold. Rejects with StoreUnavailableError, and then changed nothing. */
-  async addHeld(destination: string, ms: number): Promise<void> {
-    await this.parts.store.addHeld(destination, ms);
-    this.noteHeld({ ...this.heldTimeOf(destination), heldMs: this.heldTimeOf(destination).heldMs + ms });
+    const starts = [since, this.unsaved.get(destination)?.since, this.passing.get(destination)?.countedTo];
+    const presentMs = starts.map((start) => now - (start ?? now));
+    return heldMs + (this.owed.get(destination) ?? 0) + Math.max(0, ...presentMs);
   }
 
   /** Nothing is sent to it until `resume`; its events are kept. A second pause changes the reason. Rejects with StoreUnavailableError, and then changed nothing. */
@@ -90,14 +90,14 @@ export class DestinationHolds implements Startable {
     return hold;
   }
 
-  /** Ends a pause and a 410's hold. Rejects with StoreUnavailableError, and then changed nothing. */
+  /** Ends a pause and whatever the gateway holds it for. Rejects with StoreUnavailableError, and then changed nothing. */
   async resume(destination: string, actor: string): Promise<void> {
     const action = { at: this.parts.runtime.now(), actor, action: 'resume', detail: destination };
     await this.parts.store.setHold(destination, null, action);
     this.noteHold(destination, null, action.at);
     this.held.delete(destination);
     this.unsaved.delete(destination);
-    this.circuits.get(destination)?.release();
+    this.circuits.get(destination)?.resume();
   }
 
   /** What others have changed in the store, taken over. */
@@ -105,6 +105,7 @@ export class DestinationHolds implements Startable {
     for (const [destination, hold] of [...this.unsaved]) {
       if (this.unsaved.get(destination) === hold) await this.save(hold, hold.reason);
     }
+    for (const destination of this.owed.keys()) await this.payOwed(destination);
     await this.read();
   }
 
@@ -169,18 +170,63 @@ export class DestinationHolds implements Startable {
   private notice(destination: string, { cause }: CircuitChange): void {
     if (cause === 'tripped') {
       const reason = 'it answered 401 or 403; a real event is its probe once the circuit lets one through';
-      this.unauthorized.set(destination, this.madeHere(destination, 'unauthorized', reason));
-    } else if (cause === 'probes_succeeded' || cause === 'probe_failed') {
-      this.unauthorized.delete(destination);
-    } else if (cause === 'held' && !this.held.has(destination) && !this.unsaved.has(destination)) {
+      this.beginPassing(destination, 'unauthorized', reason);
+    } else if (cause === 'gone') {
+      const reason = 'it answered 410 Gone to too few events to be sure; another event, or an operator, ends this';
+      this.beginPassing(destination, 'gone', reason);
+    } else if (cause !== 'cooldown_over') {
+      this.endPassing(destination);
+    }
+    if (cause === 'held' && !this.held.has(destination) && !this.unsaved.has(destination)) {
       // The lane holds the circuit by itself only for this one answer.
       const hold = this.madeHere(destination, 'gone', 'it answered 410 Gone; resume it once it takes events again');
       this.unsaved.set(destination, hold);
-      const saved = this.save(hold, hold.reason).catch((error: unknown) => {
-        this.parts.log.error({ destination, err: error }, 'holds.save_failed');
-      });
-      this.saving = Promise.all([this.saving, saved]);
+      this.saveSoon(destination, () => this.save(hold, hold.reason));
     }
+  }
+
+  /** At each refused probe too, so that a process that dies loses the time of one cooldown at most. */
+  private beginPassing(destination: string, kind: Hold['kind'], reason: string): void {
+    const known = this.passing.get(destination)?.hold;
+    this.endPassing(destination);
+    const made = this.madeHere(destination, kind, reason);
+    this.passing.set(destination, {
+      hold: { ...made, since: known?.kind === kind ? known.since : made.since },
+      countedTo: made.since,
+    });
+  }
+
+  private endPassing(destination: string): void {
+    const passing = this.passing.get(destination);
+    if (passing === undefined) return;
+    this.passing.delete(destination);
+    const ms = Math.max(0, Math.round(this.parts.runtime.now() - passing.countedTo));
+    if (ms === 0) return;
+    this.owed.set(destination, (this.owed.get(destination) ?? 0) + ms);
+    this.saveSoon(destination, () => this.payOwed(destination));
+  }
+
+  /** Tells the store what it does not know of the destination's held time. */
+  private async payOwed(destination: string): Promise<void> {
+    const ms = this.owed.get(destination) ?? 0;
+    if (ms === 0 || this.paying.has(destination)) return;
+    this.paying.add(destination);
+    try {
+      await this.parts.store.addHeld(destination, ms);
+    } finally {
+      this.paying.delete(destination);
+    }
+    this.owed.set(destination, (this.owed.get(destination) ?? 0) - ms);
+    const known = this.heldTimeOf(destination);
+    this.noteHeld({ ...known, heldMs: known.heldMs + ms });
+  }
+
+  /** Where it fails, `refresh` tries it again. */
+  private saveSoon(destination: string, save: () => Promise<void>): void {
+    const saved = save().catch((error: unknown) => {
+      this.parts.log.error({ destination, err: error }, 'holds.save_failed');
+    });
+    this.saving = Promise.all([this.saving, saved]);
   }
 
   private madeHere(destination: string, kind: Hold['kind'], reason: string): Hold {

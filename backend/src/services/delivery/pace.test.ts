@@ -136,7 +136,7 @@ describe('the age that a destination takes', () => {
     nextStep(
       reading,
       { eventTimeSeconds: 1_000, tries: 1, retryUntil: null, isReplay } as never,
-      1_050_000,
+      { at: 1_050_000, heldMs: 0, probeInMs: 0 },
       { baseMs: 20_000, maxMs: HOUR_MS, forMs, maxAgeMs },
       () => 0.5,
     );

@@ -50,14 +50,17 @@ export class Pace {
     return true;
   }
 
-  /** 0: the delivery may be sent now. Else so many milliseconds later: its place in the line of retries that go at the budget's rate. */
-  postponeMs({ tries, retryUntil }: Pick<ClaimedDelivery, 'tries' | 'retryUntil'>): number {
+  /**
+   * Milliseconds to postpone this delivery: its place in the line of retries that go at the budget's rate; 0: send it now.
+   * `heldMs`: for how long the destination has been held, which its retry clock leaves out.
+   */
+  postponeMs({ tries, retryUntil }: Pick<ClaimedDelivery, 'tries' | 'retryUntil'>, heldMs: number): number {
     if (tries === 1) {
       this.budget.recordCall();
       return 0;
     }
     // The last try of all is not the budget's to take away.
-    const isLast = retryUntil !== null && this.runtime.now() >= retryUntil;
+    const isLast = retryUntil !== null && this.runtime.now() - heldMs >= retryUntil;
     if (this.budget.trySpend() || isLast) return 0;
     const now = this.runtime.monotonic();
     const next = Math.max(now + POSTPONED_MIN_MS, this.lastPlace + 1000 / this.budget.grantedPerSecond());

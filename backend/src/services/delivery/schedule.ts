@@ -7,15 +7,24 @@ import type { Reading } from './read-answer';
 export interface RetrySchedule {
   readonly baseMs: number;
   readonly maxMs: number;
-  /** Retries end this long after the first failure. */
+  /** Retries end this long after the first failure, by the destination's retry clock. */
   readonly forMs: number;
 }
 
-/** What becomes of a delivery after an attempt that ended at `now`. Pure but for the dice. */
+/** When an attempt ended. */
+export interface EndOfAttempt {
+  readonly at: number;
+  /** For how long the destination has been held in all by then: on its retry clock the attempt ended at `at - heldMs`. */
+  readonly heldMs: number;
+  /** In how long a destination that refused the attempt is probed next. */
+  readonly probeInMs: number;
+}
+
+/** What becomes of a delivery after an attempt. Pure but for the dice. */
 export function nextStep(
   { outcome }: Reading,
   delivery: ClaimedDelivery,
-  now: number,
+  { at, heldMs, probeInMs }: EndOfAttempt,
   { maxAgeMs, ...schedule }: RetrySchedule & Pick<DestinationContract, 'maxAgeMs'>,
   random: () => number,
 ): Settlement['next'] {
@@ -25,15 +34,22 @@ export function nextStep(
     case 'rejected':
       return { status: 'dead', reason: outcome.reason };
     case 'held':
-      // The destination is at fault, not the event: due at once, for whenever the destination takes events again.
-      return { status: 'pending', dueAt: now, retryUntil: null, burnsAttempt: false };
+      // Nothing is used up, and other events are due before it: they can tell whether it is the destination that is at fault.
+      return {
+        status: 'pending',
+        dueAt: Math.ceil(at + probeInMs),
+        retryUntil: delivery.retryUntil,
+        burnsAttempt: false,
+      };
     case 'retryable': {
-      const retryUntil = delivery.retryUntil ?? now + schedule.forMs;
+      const retryUntil = delivery.retryUntil ?? at - heldMs + schedule.forMs;
       const delayMs = Math.max(retryDelayMs(delivery.tries, schedule, random), outcome.retryAfterMs ?? 0);
-      const dueAt = Math.ceil(now + delayMs);
+      const dueAt = Math.ceil(at + delayMs);
       const tooOldAt = tooOldAfter(delivery, maxAgeMs);
-      if (dueAt > Math.min(retryUntil, tooOldAt)) {
-        return { status: 'dead', reason: tooOldAt < retryUntil ? 'too_old_for_destination' : 'retries_exhausted' };
+      // By the wall clock, if the destination is not held meanwhile.
+      const retriesEndAt = retryUntil + heldMs;
+      if (dueAt > Math.min(retriesEndAt, tooOldAt)) {
+        return { status: 'dead', reason: tooOldAt < retriesEndAt ? 'too_old_for_destination' : 'retries_exhausted' };
       }
       return { status: 'pending', dueAt, retryUntil, burnsAttempt: true };
     }

@@ -1,6 +1,7 @@
 /**
- * The content of an event as one text and one digest: events that say the same have the same, however they were spelled. What
- * identifies an event or its acceptance (id, client, time of acceptance) is not content.
+ * The content of an event as one text and one digest: events that say the same have the same,
+ * however they were spelled. What identifies an event or its acceptance (id, client, time of
+ * acceptance) is not content.
  */
 import { hash } from 'node:crypto';
 
@@ -8,7 +9,10 @@ import { ExactNumber, type ExactJson, readWrittenJson } from '../../types/exact-
 import type { AcceptedEvent } from '../../types/event';
 import { type DecimalParts, readDecimal } from './decimal-text';
 
-/** Text that JSON.stringify only puts in quotes: no control character, quote, backslash or surrogate. */
+/**
+ * Text that JSON.stringify only puts in quotes: no control character, quote, backslash or
+ * surrogate.
+ */
 const NEEDS_NO_ESCAPE = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 
 /** The content's fields by their names in the API, in canonical (sorted) order. */
@@ -25,9 +29,10 @@ const CONTENT: readonly (readonly [name: string, read: (event: AcceptedEvent) =>
 ];
 
 /**
- * JSON in the form of RFC 8785: no space, keys sorted by UTF-16 code units, numbers and strings as ECMAScript writes them, a number that it
- * would round as its digits and power of ten: 1, 1.0 and 1e0 are one content, and so are 1e400 and 10e399. Throws
- * TypeError for what is no ExactJson (a number that is not finite, an object of a class), since it would not be told apart.
+ * JSON in the form of RFC 8785: no space, keys sorted by UTF-16 code units, numbers and strings as
+ * ECMAScript writes them, a number that it would round as its digits and power of ten: 1, 1.0 and
+ * 1e0 are one content, and so are 1e400 and 10e399. Throws TypeError for what is no ExactJson (a
+ * number that is not finite, an object of a class), since it would not be told apart.
  */
 export function canonicalJson(value: ExactJson): string {
   if (typeof value === 'string') return quoted(value);
@@ -51,7 +56,8 @@ export function canonicalJson(value: ExactJson): string {
 
 function canonicalNumber(text: string): string {
   const decimal = readDecimal(text);
-  // Longer than any number that is accepted, or a power of ten with more digits than are told apart.
+  // Longer than any number that is accepted, or a power of ten with more digits than are told
+  // apart.
   if (decimal === null || !Number.isSafeInteger(decimal.point)) return text;
   const double = String(Number(text));
   const form = (parts: DecimalParts) =>
@@ -60,19 +66,28 @@ function canonicalNumber(text: string): string {
   return rounded !== null && form(rounded) === form(decimal) ? double : form(decimal);
 }
 
-/** JSON.stringify for strings; most have nothing to escape, and then quoting them by hand takes half the time. */
+/**
+ * JSON.stringify for strings; most have nothing to escape, and then quoting them by hand takes half
+ * the time.
+ */
 function quoted(text: string): string {
   return NEEDS_NO_ESCAPE.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
-/** Whether nothing, or only an Object.prototype, stands behind the object; any realm's, since events also come from worker threads. */
+/**
+ * Whether the object's prototype is null or an Object.prototype, of any realm: events also come
+ * from worker threads.
+ */
 function isPlainObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** The event's content in canonical form. An absent field is left out, so that fields added later change no stored fingerprint. */
+/**
+ * The event's content in canonical form. An absent field is left out, so that fields added later
+ * change no stored fingerprint.
+ */
 export function canonicalForm(event: AcceptedEvent): string {
   let members = '';
   for (const [name, read] of CONTENT) {
@@ -88,7 +103,10 @@ export function fingerprint(event: AcceptedEvent): Buffer {
   return Buffer.from(hash('sha256', canonicalForm(event), 'hex'), 'hex');
 }
 
-/** The API's names of the content fields in which two events differ, sorted; empty exactly when their fingerprints are equal. */
+/**
+ * The API's names of the content fields in which two events differ, sorted; empty exactly when
+ * their fingerprints are equal.
+ */
 export function differingFields(a: AcceptedEvent, b: AcceptedEvent): string[] {
   return CONTENT.filter(([, read]) => canonicalJson(read(a)) !== canonicalJson(read(b))).map(([name]) => name);
 }

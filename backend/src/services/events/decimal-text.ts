@@ -10,7 +10,10 @@ export interface DecimalParts {
 
 const DECIMAL = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
 
-/** Takes a number's text (as in JSON, or as JS prints one) apart without rounding. Null when it is none, or longer than NUMBER_MAX_LENGTH. */
+/**
+ * Takes a number's text (as in JSON, or as JS prints one) apart without rounding. Null when it is
+ * none, or longer than NUMBER_MAX_LENGTH.
+ */
 export function readDecimal(text: string): DecimalParts | null {
   if (text.length > NUMBER_MAX_LENGTH) return null;
   const match = DECIMAL.exec(text);

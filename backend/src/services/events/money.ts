@@ -3,7 +3,10 @@ import { readDecimal } from './decimal-text';
 
 export type CentsReading = { readonly cents: number } | { readonly error: string };
 
-/** A value in a string is digits, and more digits after a point, perhaps with a minus: no exponent, space or separator. */
+/**
+ * A value in a string is digits, and more digits after a point, perhaps with a minus: no exponent,
+ * space or separator.
+ */
 const DECIMAL_STRING = /^-?[0-9]+(?:\.[0-9]+)?$/;
 
 const RANGE = 'must be from 0 to 1000000000; only an event that the catalogue marks `negative` may be less';
@@ -13,10 +16,11 @@ const SIGNED_RANGE = 'must be from -1000000000 to 1000000000';
 const MAX_POINT = 10;
 
 /**
- * A value as hundredths of its currency's unit, whatever the currency: at most 1e9, exact decimal arithmetic, half away from zero
- * (1.005 is 101, -1.005 is -101). A JS number stands for the decimal text that JS prints for it, an ExactNumber for the text it was
- * written as. At least -1e9 where it may be negative, else 0; range is judged before rounding: -0.001 is negative, 1000000000.001 too
- * large. -0 is 0, however it is spelled. Never throws.
+ * A value as hundredths of its currency's unit, for any currency: at most 1e9, exact decimal
+ * arithmetic, half away from zero (1.005 is 101, -1.005 is -101). A JS number is read as the
+ * decimal text that JS prints for it, an ExactNumber as the text it was written as. At least -1e9
+ * where it may be negative, else 0; range is judged before rounding: -0.001 is negative,
+ * 1000000000.001 too large. -0 is 0, however it is spelled. Never throws.
  */
 export function toCents(value: number | string | ExactNumber, mayBeNegative = false): CentsReading {
   if (typeof value === 'string' && value.length <= NUMBER_MAX_LENGTH && !DECIMAL_STRING.test(value)) {
@@ -36,7 +40,10 @@ export function toCents(value: number | string | ExactNumber, mayBeNegative = fa
   return { cents: isNegative && magnitude !== 0 ? -magnitude : magnitude };
 }
 
-/** At most twelve digits are kept, which a double holds exactly: no BigInt is needed, and a huge exponent makes no huge number. */
+/**
+ * At most twelve digits are kept, which a double holds exactly: no BigInt is needed, and a huge
+ * exponent makes no huge number.
+ */
 function roundedHundredths(digits: string, point: number): number {
   const keptDigits = point + 2;
   if (keptDigits < 0) return 0;

@@ -27,10 +27,11 @@ const SECONDS_PER_DAY = 86_400;
 const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /**
- * Reads an RFC 3339 date-time (section 5.6): offset mandatory, `t` and `z` in either case, any number of fraction digits within 64
- * characters, years 0000 to 9999. A space instead of "T" is refused, and so is a day that the month does not have. The leap second
- * 23:59:60 is accepted where section 5.7 allows one, at the end of a month in UTC, and is the second after it, as POSIX counts.
- * Never throws.
+ * Reads an RFC 3339 date-time (section 5.6): offset mandatory, `t` and `z` in either case, any
+ * number of fraction digits within 64 characters, years 0000 to 9999. A space instead of "T" is
+ * refused, and so is a day that the month does not have. The leap second 23:59:60 is accepted where
+ * section 5.7 allows one, at the end of a month in UTC, and is the second after it, as POSIX
+ * counts. Never throws.
  */
 export function parseRfc3339(text: string): TimeReading {
   if (text.length > MAX_TEXT_LENGTH) return { error: `must be at most ${MAX_TEXT_LENGTH} characters long` };
@@ -51,7 +52,8 @@ export function parseRfc3339(text: string): TimeReading {
   if (second === 60 && !startsMonth(seconds)) {
     return { error: 'has a second of 60, which is only possible at the end of a month in UTC' };
   }
-  // Digits past the third are dropped: with the fraction counted forwards, that is the floor before 1970 too.
+  // Digits past the third are dropped: with the fraction counted forwards, that is the floor before
+  // 1970 too.
   return { seconds, epochMs: seconds * 1000 + Number(fraction.slice(0, 3).padEnd(3, '0')) };
 }
 
@@ -71,9 +73,13 @@ function daysInMonth(year: number, month: number): number {
   return month === 2 && isLeapYear(year) ? 29 : (DAYS_IN_MONTH[month - 1] ?? 0);
 }
 
-/** Days from 1970-01-01 in the proleptic Gregorian calendar. Date.UTC would take the years 0 to 99 for 1900 to 1999. */
+/**
+ * Days from 1970-01-01 in the proleptic Gregorian calendar. Date.UTC would take the years 0 to 99
+ * for 1900 to 1999.
+ */
 function daysSinceEpoch(year: number, month: number, day: number): number {
-  // Years that start in March put the leap day at their end, so that a month's start does not depend on it.
+  // Years that start in March put the leap day at their end, so that a month's start does not
+  // depend on it.
   const marchYear = month > 2 ? year : year - 1;
   const daysBeforeMonth = Math.floor((153 * ((month + 9) % 12) + 2) / 5);
   const leapDays = Math.floor(marchYear / 4) - Math.floor(marchYear / 100) + Math.floor(marchYear / 400);
@@ -103,7 +109,7 @@ export function checkWindow(epochMs: number, window: AcceptanceWindow): string |
   return null;
 }
 
-/** Each unit of an epoch number, with what so many of it are in milliseconds, floored. */
+/** Each unit of an epoch number, with its conversion to milliseconds (floor). */
 const EPOCH_UNITS: readonly (readonly [name: string, toMs: (count: bigint) => bigint])[] = [
   ['seconds', (count) => count * 1000n],
   ['milliseconds', (count) => count],
@@ -115,8 +121,9 @@ const EPOCH_UNITS: readonly (readonly [name: string, toMs: (count: bigint) => bi
 const MAX_EPOCH_DIGITS = 21;
 
 /**
- * Reads a count of s, ms, µs or ns since 1970, taken in the one unit that falls in the window; exact for any number of digits.
- * Two units can fit only around 1970 itself; unless both name the same second, that is refused too. Never throws.
+ * Reads a count of s, ms, µs or ns since 1970, taken in the one unit that falls in the window;
+ * exact for any number of digits. Two units can fit only around 1970 itself; unless both name the
+ * same second, that is refused too. Never throws.
  */
 export function epochToSeconds(value: number | ExactNumber, window: AcceptanceWindow): TimeReading {
   const count = wholeNumberOf(value);
@@ -134,10 +141,13 @@ export function epochToSeconds(value: number | ExactNumber, window: AcceptanceWi
   return first;
 }
 
-/** The value as an integer, saturated at MAX_EPOCH_DIGITS; null when it has a fraction or is no number of a sensible length. */
+/**
+ * The value as an integer, saturated at MAX_EPOCH_DIGITS; null when it has a fraction or is no
+ * number of a sensible length.
+ */
 function wholeNumberOf(value: number | ExactNumber): bigint | null {
   if (Number.isSafeInteger(value)) return BigInt(value as number);
-  // A double over 2^53 stands for the decimal text that was read into it.
+  // A double over 2^53 is read as the decimal text that JS prints for it.
   const decimal = readDecimal(typeof value === 'number' ? String(value) : value.text);
   if (decimal === null || decimal.digits.length > decimal.point) return null;
   const magnitude =

@@ -80,7 +80,10 @@ function checkRequired(entry: CatalogueEntry, input: EventInput, faults: Faults)
   }
 }
 
-/** Turns a validated input into the event that is stored. Throws `validation_failed` naming every fault; the same input in the same context gives the same event. */
+/**
+ * Turns a validated input into the event that is stored. Throws `validation_failed` naming every
+ * fault; the same input in the same context gives the same event.
+ */
 export function transformEvent(input: EventInput, context: TransformContext): AcceptedEvent {
   const faults = new Faults();
   const entry = context.catalogue.find(input.event_name);

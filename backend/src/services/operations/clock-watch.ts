@@ -58,8 +58,8 @@ export class ClockWatch {
   }
 
   /**
-   * Processes that share a store share the mark. Time is not counted twice, and the count here never
-   * grows by more than this process ran.
+   * Processes that share a store share the mark. Time is not counted twice, and the count here
+   * never grows by more than this process ran.
    */
   private countSteady({ seenAt, steadyMs }: ClockMark, now: number, monotonic: number): number {
     if (this.offsetMs === null) return Math.min(DAY_MS, steadyMs);

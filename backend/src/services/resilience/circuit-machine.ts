@@ -6,11 +6,15 @@ import type { Runtime } from '../../interfaces/runtime';
 import type { CircuitOptions } from './circuit-options';
 import { SlidingWindow } from './sliding-window';
 
+/** `refused`: it does not let us in (401, 403); `gone`: it said 410. One answer of either kind opens, and one success closes. */
+type OpenReason = 'failures' | 'refused' | 'gone';
+
 interface ClosedState {
   readonly kind: 'CLOSED';
 }
 interface OpenState {
   readonly kind: 'OPEN';
+  readonly reason: OpenReason;
   readonly failures: number;
   /** The cooldown before jitter: what the next one doubles. */
   readonly cooldownMs: number;
@@ -19,8 +23,7 @@ interface OpenState {
 }
 interface HalfOpenState {
   readonly kind: 'HALF_OPEN';
-  readonly failures: number;
-  readonly cooldownMs: number;
+  readonly opened: OpenState;
   inFlight: number;
   successes: number;
 }
@@ -32,8 +35,20 @@ export type CallEnd = 'succeeded' | 'failed' | 'cancelled';
 export interface CircuitChange {
   readonly from: CircuitStateName;
   readonly to: CircuitStateName;
-  readonly cause: 'failures' | 'tripped' | 'cooldown_over' | 'probe_failed' | 'probes_succeeded' | 'held' | 'released';
+  readonly cause:
+    | 'failures'
+    | 'tripped'
+    | 'gone'
+    | 'cooldown_over'
+    | 'probe_failed'
+    | 'probes_succeeded'
+    | 'trial_succeeded'
+    | 'held'
+    | 'released';
 }
+
+/** A destination that said 410 is probed this long after it; an operator, or the success of another call, ends the wait. */
+const GONE_COOLDOWN_MS = 3_600_000;
 
 export class CircuitMachine {
   private readonly window: SlidingWindow;
@@ -51,8 +66,7 @@ export class CircuitMachine {
   look(): CircuitState {
     const state = this.state;
     if (state.kind === 'OPEN' && this.runtime.monotonic() >= state.until) {
-      const { failures, cooldownMs } = state;
-      this.move({ kind: 'HALF_OPEN', failures, cooldownMs, inFlight: 0, successes: 0 }, 'cooldown_over');
+      this.move({ kind: 'HALF_OPEN', opened: state, inFlight: 0, successes: 0 }, 'cooldown_over');
     }
     return this.state;
   }
@@ -61,11 +75,11 @@ export class CircuitMachine {
     const state = this.look();
     if (state.kind === 'CLOSED') return Infinity;
     if (state.kind === 'OPEN') return 0;
-    const earned = Math.min(2 ** state.successes, this.options.probesToClose - state.successes);
+    const earned = Math.min(2 ** state.successes, this.probesToClose(state) - state.successes);
     return Math.max(0, earned - state.inFlight);
   }
 
-  /** A call starts. Only while there are permits. Returns the state that its end belongs to. */
+  /** A call starts: while there are permits, or as the one trial. Returns the state that its end belongs to. */
   start(): CircuitState {
     const state = this.look();
     if (state.kind === 'HALF_OPEN') state.inFlight += 1;
@@ -74,21 +88,32 @@ export class CircuitMachine {
 
   end(startedIn: CircuitState, end: CallEnd): void {
     const state = this.look();
+    if (startedIn.kind === 'OPEN') return this.endOfTrial(startedIn, state, end);
     if (state !== startedIn) return;
     if (state.kind === 'CLOSED') this.endOfCall(end);
     else if (state.kind === 'HALF_OPEN') this.endOfProbe(state, end);
   }
 
-  trip(): void {
+  trip(reason: 'refused' | 'gone'): void {
     const state = this.look();
-    if (state.kind === 'CLOSED') this.open('tripped', Math.max(1, this.failures()), this.options.cooldownMs);
-    else if (state.kind === 'HALF_OPEN') this.reopen(state, 'tripped');
+    const cause = reason === 'gone' ? 'gone' : 'tripped';
+    if (state.kind === 'CLOSED') this.open(reason, cause, Math.max(1, this.failures()), this.options.cooldownMs);
+    else if (state.kind === 'HALF_OPEN') this.reopen(state, reason, cause);
+    else if (state.reason === 'gone' && reason !== 'gone') this.openAgain(state, reason, cause);
+  }
+
+  /** Closes what one answer has opened, for one of these reasons. */
+  forgive(reasons: readonly OpenReason[]): void {
+    const state = this.look();
+    const reason = state.kind === 'OPEN' ? state.reason : state.kind === 'HALF_OPEN' ? state.opened.reason : null;
+    if (reason !== null && reasons.includes(reason)) this.close('released');
   }
 
   /** Closed: the failures in the window. Otherwise: those that opened it and the failed probes since. */
   failures(): number {
     const state = this.look();
-    return state.kind === 'CLOSED' ? this.window.counts(this.runtime.monotonic()).failures : state.failures;
+    if (state.kind === 'CLOSED') return this.window.counts(this.runtime.monotonic()).failures;
+    return state.kind === 'OPEN' ? state.failures : state.opened.failures;
   }
 
   private endOfCall(end: CallEnd): void {
@@ -102,26 +127,47 @@ export class CircuitMachine {
       failuresInARow >= this.options.failuresInARow ||
       failures >= this.options.failuresInWindow ||
       (calls >= minimumCalls && failures >= failureRatio * calls);
-    if (isFailing) this.open('failures', failures, this.options.cooldownMs);
+    if (isFailing) this.open('failures', 'failures', failures, this.options.cooldownMs);
+  }
+
+  /** A trial speaks of the stay in OPEN that it was started in and of the probes that follow it. */
+  private endOfTrial(startedIn: OpenState, state: CircuitState, end: CallEnd): void {
+    if (state !== startedIn && !(state.kind === 'HALF_OPEN' && state.opened === startedIn)) return;
+    if (end === 'succeeded') this.close('trial_succeeded');
+    // It answers, if badly: no longer a case for an operator alone.
+    else if (end === 'failed' && startedIn.reason === 'gone') this.openAgain(startedIn, 'failures', 'probe_failed');
   }
 
   private endOfProbe(state: HalfOpenState, end: CallEnd): void {
     state.inFlight -= 1;
-    if (end === 'failed') return this.reopen(state, 'probe_failed');
+    if (end === 'failed') return this.reopen(state, 'failures', 'probe_failed');
     if (end === 'cancelled') return;
     state.successes += 1;
-    if (state.successes < this.options.probesToClose) return;
+    if (state.successes >= this.probesToClose(state)) this.close('probes_succeeded');
+  }
+
+  private probesToClose({ opened }: HalfOpenState): number {
+    return opened.reason === 'failures' ? this.options.probesToClose : 1;
+  }
+
+  private reopen({ opened }: HalfOpenState, reason: OpenReason, cause: CircuitChange['cause']): void {
+    const cooldownMs = Math.min(opened.cooldownMs * 2, this.options.maxCooldownMs);
+    this.open(reason, cause, opened.failures + 1, cooldownMs);
+  }
+
+  private openAgain({ failures, cooldownMs }: OpenState, reason: OpenReason, cause: CircuitChange['cause']): void {
+    this.open(reason, cause, failures + 1, cooldownMs);
+  }
+
+  private open(reason: OpenReason, cause: CircuitChange['cause'], failures: number, cooldownMs: number): void {
+    const fullMs = reason === 'gone' ? GONE_COOLDOWN_MS : cooldownMs;
+    const shortenedMs = fullMs * (1 - this.options.jitter * this.runtime.random());
+    this.move({ kind: 'OPEN', reason, failures, cooldownMs, until: this.runtime.monotonic() + shortenedMs }, cause);
+  }
+
+  private close(cause: CircuitChange['cause']): void {
     this.window.clear();
-    this.move({ kind: 'CLOSED' }, 'probes_succeeded');
-  }
-
-  private reopen(state: HalfOpenState, cause: 'probe_failed' | 'tripped'): void {
-    this.open(cause, state.failures + 1, Math.min(state.cooldownMs * 2, this.options.maxCooldownMs));
-  }
-
-  private open(cause: CircuitChange['cause'], failures: number, cooldownMs: number): void {
-    const shortenedMs = cooldownMs * (1 - this.options.jitter * this.runtime.random());
-    this.move({ kind: 'OPEN', failures, cooldownMs, until: this.runtime.monotonic() + shortenedMs }, cause);
+    this.move({ kind: 'CLOSED' }, cause);
   }
 
   private move(to: CircuitState, cause: CircuitChange['cause']): void {

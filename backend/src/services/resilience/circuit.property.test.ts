@@ -17,11 +17,16 @@ interface Model {
   calls: { at: number; isFailure: boolean }[];
   doublings: number;
   openUntil: number;
+  /** The last stay in OPEN, which the probes after it belong to, and whether one refusal began it. */
+  openStay: number;
+  isTripped: boolean;
   inFlight: number;
   successes: number;
+  pausedAt: number;
   pausedUntil: number;
   isHeld: boolean;
-  tickets: { stay: number; isSettled: boolean }[];
+  isTrying: boolean;
+  tickets: { stay: number; isSettled: boolean; trial: null | { pausedUntil: number; isOfOpen: boolean } }[];
 }
 
 interface Real {
@@ -38,8 +43,10 @@ function enter(model: Model, state: Model['state']): void {
   model.successes = 0;
 }
 
-function open(model: Model, { runtime, options }: Real, doublings: number): void {
+function open(model: Model, { runtime, options }: Real, doublings: number, isTripped = false): void {
   enter(model, 'OPEN');
+  model.openStay = model.stay;
+  model.isTripped = isTripped;
   model.doublings = doublings;
   model.openUntil = runtime.monotonic() + Math.min(options.cooldownMs * 2 ** doublings, options.maxCooldownMs);
 }
@@ -58,10 +65,25 @@ function isFailing(model: Model, { runtime, options }: Real): boolean {
   return ratioReached || row >= options.failuresInARow || failures >= options.failuresInWindow;
 }
 
-function modelPermits(model: Model, { runtime, options }: Real): number {
-  if (model.isHeld || runtime.monotonic() < model.pausedUntil || model.state === 'OPEN') return 0;
-  if (model.state === 'CLOSED') return Infinity;
-  return Math.max(0, Math.min(2 ** model.successes, options.probesToClose - model.successes) - model.inFlight);
+function probesToClose(model: Model, { options }: Real): number {
+  return model.isTripped ? 1 : options.probesToClose;
+}
+
+function modelPermits(model: Model, real: Real): number {
+  if (model.isHeld || real.runtime.monotonic() < model.pausedUntil || model.state === 'OPEN') return 0;
+  return model.state === 'CLOSED' ? Infinity : freeProbes(model, real);
+}
+
+function freeProbes(model: Model, real: Real): number {
+  return Math.max(0, Math.min(2 ** model.successes, probesToClose(model, real) - model.successes) - model.inFlight);
+}
+
+function mayTry(model: Model, real: Real): boolean {
+  if (model.isHeld || model.isTrying) return false;
+  const now = real.runtime.monotonic();
+  if (now >= model.pausedUntil) return model.state === 'OPEN';
+  if (model.state === 'HALF_OPEN' && freeProbes(model, real) === 0) return false;
+  return now >= model.pausedAt + real.options.cooldownMs;
 }
 
 function check(model: Model, real: Real): void {
@@ -96,7 +118,19 @@ const acquire = command('acquire', (model, real) => {
   if ((ticket === null) !== (modelPermits(model, real) === 0)) throw new Error('Admitted against the model.');
   if (ticket === null) return;
   real.tickets.push(ticket);
-  model.tickets.push({ stay: model.stay, isSettled: false });
+  model.tickets.push({ stay: model.stay, isSettled: false, trial: null });
+  model.inFlight += 1;
+});
+
+const tryOne = command('try', (model, real) => {
+  const mayStart = mayTry(model, real);
+  const ticket = real.circuit.acquireTrial();
+  if ((ticket !== null) !== mayStart) throw new Error('A trial against the model.');
+  if (ticket === null) return;
+  real.tickets.push(ticket);
+  const trial = { pausedUntil: model.pausedUntil, isOfOpen: model.state === 'OPEN' };
+  model.tickets.push({ stay: model.stay, isSettled: false, trial });
+  model.isTrying = true;
   model.inFlight += 1;
 });
 
@@ -107,15 +141,26 @@ function settle(age: number, end: 'succeeded' | 'failed' | 'cancelled'): Command
     const ticket = model.tickets[index];
     if (ticket === undefined) return;
     real.tickets[index]?.[end]();
-    const counts = !ticket.isSettled && ticket.stay === model.stay;
+    const { trial, stay, isSettled } = ticket;
     ticket.isSettled = true;
-    if (!counts) return;
+    if (isSettled) return;
+    if (trial !== null) {
+      model.isTrying = false;
+      if (end === 'succeeded' && trial.pausedUntil === model.pausedUntil) model.pausedUntil = 0;
+      if (trial.isOfOpen) {
+        if (end !== 'succeeded' || model.state === 'CLOSED' || stay !== model.openStay) return;
+        enter(model, 'CLOSED');
+        model.calls = [];
+        return;
+      }
+    }
+    if (stay !== model.stay) return;
     model.inFlight -= 1;
     if (end === 'cancelled') return;
     if (model.state === 'HALF_OPEN') {
       model.successes += 1;
       if (end === 'failed') open(model, real, model.doublings + 1);
-      else if (model.successes === real.options.probesToClose) {
+      else if (model.successes === probesToClose(model, real)) {
         enter(model, 'CLOSED');
         model.calls = [];
       }
@@ -138,6 +183,7 @@ const pass = (ms: number): Command => command(`pass(${ms})`, (_model, { runtime 
 const pause = (ms: number): Command =>
   command(`pause(${ms})`, (model, { runtime, circuit }) => {
     circuit.pauseFor(ms);
+    if (runtime.monotonic() >= model.pausedUntil) model.pausedAt = runtime.monotonic();
     model.pausedUntil = Math.max(model.pausedUntil, runtime.monotonic() + ms);
   });
 const hold = command('hold', (model, { circuit }) => {
@@ -150,8 +196,8 @@ const release = command('release', (model, { circuit }) => {
 });
 const trip = command('trip', (model, real) => {
   real.circuit.trip();
-  if (model.state === 'CLOSED') open(model, real, 0);
-  else if (model.state === 'HALF_OPEN') open(model, real, model.doublings + 1);
+  if (model.state === 'CLOSED') open(model, real, 0, true);
+  else if (model.state === 'HALF_OPEN') open(model, real, model.doublings + 1, true);
 });
 
 const anyEnd = fc.constantFrom('succeeded' as const, 'succeeded' as const, 'failed' as const, 'cancelled' as const);
@@ -162,8 +208,9 @@ const usual = fc.oneof(
   { weight: 2, arbitrary: fc.integer({ min: 1, max: 1_200 }).map(pass) },
 );
 const unusual = fc.oneof(
-  { weight: 1, arbitrary: fc.integer({ min: 1, max: 1_000 }).map(pause) },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 2_000 }).map(pause) },
   { weight: 1, arbitrary: fc.constantFrom(hold, trip) },
+  { weight: 3, arbitrary: fc.constant(tryOne) },
   { weight: 4, arbitrary: fc.constant(release) },
 );
 const commands = fc.commands([usual, usual, usual, usual, usual, unusual], { maxCommands: 80, size: 'max' });
@@ -198,10 +245,14 @@ describe('Circuit, any interleaving of calls, time, pauses and holds', () => {
             calls: [],
             doublings: 0,
             openUntil: 0,
+            openStay: 0,
+            isTripped: false,
             inFlight: 0,
             successes: 0,
+            pausedAt: 0,
             pausedUntil: 0,
             isHeld: false,
+            isTrying: false,
             tickets: [],
           };
           fc.modelRun(() => ({ model, real: { runtime, circuit, options, tickets: [] } }), sequence);

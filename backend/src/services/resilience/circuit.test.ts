@@ -299,3 +299,104 @@ describe('Circuit, told from outside', () => {
     expect(seen).toEqual(['OPEN 0', 'HALF_OPEN 1', 'OPEN 0', 'HALF_OPEN 1', 'CLOSED Infinity']);
   });
 });
+
+describe('Circuit, a trial', () => {
+  it('is one call at a time while it is open, and its success closes it at once', () => {
+    const { circuit, changes, openIt } = circuitWith({ probesToClose: 5 });
+    expect(circuit.acquireTrial()).toBeNull();
+    openIt();
+    expect(circuit.trialAt()).toBe(0);
+    const trial = circuit.acquireTrial();
+    expect(circuit.acquireTrial()).toBeNull();
+    trial?.failed();
+    expect(circuit.state).toBe('OPEN');
+    circuit.acquireTrial()?.succeeded();
+    expect(circuit.snapshot()).toMatchObject({ state: 'CLOSED', failures: 0 });
+    expect(changes.map(({ cause }) => cause)).toEqual(['failures', 'trial_succeeded']);
+  });
+
+  it('speaks of the probes that follow, not of a later opening, and of no hold', async () => {
+    const { runtime, circuit, end, openIt } = circuitWith();
+    openIt();
+    const first = circuit.acquireTrial();
+    await runtime.advance(5_000);
+    expect(circuit.state).toBe('HALF_OPEN');
+    first?.succeeded();
+    expect(circuit.state).toBe('CLOSED');
+    openIt();
+    const second = circuit.acquireTrial();
+    await runtime.advance(5_000);
+    end('failed');
+    second?.succeeded();
+    expect(circuit.state).toBe('OPEN');
+    circuit.hold('operator');
+    expect(circuit.trialAt()).toBeNull();
+  });
+
+  it('of a pause waits for the first cooldown, and its success ends the pause', async () => {
+    const { runtime, circuit } = circuitWith();
+    circuit.pauseFor(30_000);
+    await runtime.advance(1_000);
+    circuit.pauseFor(60_000);
+    expect(circuit.trialAt()).toBe(5_000);
+    expect(circuit.acquireTrial()).toBeNull();
+    await runtime.advance(4_000);
+    circuit.acquireTrial()?.failed();
+    expect(circuit.isPaused).toBe(true);
+    circuit.acquireTrial()?.succeeded();
+    expect(circuit.permits()).toBe(Infinity);
+  });
+
+  it('leaves a pause that was asked for after it began', async () => {
+    const { runtime, circuit } = circuitWith();
+    circuit.pauseFor(30_000);
+    await runtime.advance(5_000);
+    const trial = circuit.acquireTrial();
+    circuit.pauseFor(60_000);
+    trial?.succeeded();
+    expect(circuit.isPaused).toBe(true);
+  });
+});
+
+describe('Circuit, refused by one answer', () => {
+  it('closes at the first success of a probe', async () => {
+    const { runtime, circuit, end } = circuitWith({ probesToClose: 5 });
+    circuit.trip();
+    await runtime.advance(5_000);
+    end('succeeded');
+    expect(circuit.state).toBe('CLOSED');
+  });
+
+  it('stays open for an hour after 410, until somebody resumes it or it answers otherwise', async () => {
+    const { runtime, circuit, changes } = circuitWith();
+    circuit.trip('gone');
+    circuit.trip();
+    expect(circuit.nextChangeAt()).toBe(5_000);
+    circuit.resume();
+    circuit.trip('gone');
+    expect(circuit.nextChangeAt()).toBe(3_600_000);
+    circuit.acquireTrial()?.failed();
+    expect(circuit.nextChangeAt()).toBe(5_000);
+    circuit.resume();
+    expect(circuit.state).toBe('OPEN');
+    await runtime.advance(5_000);
+    circuit.trip('gone');
+    circuit.hold('gone');
+    circuit.release();
+    expect(circuit.state).toBe('CLOSED');
+    expect(changes.map(({ cause }) => cause)).toEqual([
+      ...[
+        'gone',
+        'tripped',
+        'released',
+        'gone',
+        'probe_failed',
+        'cooldown_over',
+        'gone',
+        'held',
+        'released',
+        'released',
+      ],
+    ]);
+  });
+});

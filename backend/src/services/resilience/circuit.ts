@@ -1,6 +1,7 @@
 /**
  * A circuit breaker per upstream (M. Nygard, "Release It!"). Kept invariant: in OPEN, paused or held no call starts; in HALF_OPEN no more
  * probes are in flight than have been earned, one before the first success; a ticket speaks only about the state it was given out in.
+ * A trial is the exception to the first: one call at a time, when the caller knows that what is against the upstream is thin.
  */
 import type { Runtime } from '../../interfaces/runtime';
 import { type CallEnd, type CircuitChange, CircuitMachine, type CircuitStateName } from './circuit-machine';
@@ -28,7 +29,10 @@ export interface CircuitSnapshot {
 export class Circuit {
   private readonly machine: CircuitMachine;
   private readonly listeners = new Set<(change: CircuitChange) => void>();
+  private readonly cooldownMs: number;
+  private pausedAt = -Infinity;
   private pausedUntil = -Infinity;
+  private isTrying = false;
   private holdReason: string | null = null;
   private lastFailure: { readonly wall: number; readonly monotonic: number } | null = null;
 
@@ -37,7 +41,9 @@ export class Circuit {
     private readonly runtime: Pick<Runtime, 'now' | 'monotonic' | 'random'>,
     options: Partial<CircuitOptions> = {},
   ) {
-    this.machine = new CircuitMachine(runtime, circuitOptions(options), (change) => this.announce(change));
+    const complete = circuitOptions(options);
+    this.cooldownMs = complete.cooldownMs;
+    this.machine = new CircuitMachine(runtime, complete, (change) => this.announce(change));
   }
 
   get state(): CircuitStateName {
@@ -52,18 +58,53 @@ export class Circuit {
   /** How many calls may start now: Infinity when closed; 0 when open, paused or held; the free places of probes when half-open. */
   permits(): number {
     const permits = this.machine.permits();
-    return this.holdReason !== null || this.pausedUntil > this.runtime.monotonic() ? 0 : permits;
+    return this.holdReason !== null || this.isPaused ? 0 : permits;
+  }
+
+  /** Whether Retry-After is being obeyed. */
+  get isPaused(): boolean {
+    return this.pausedUntil > this.runtime.monotonic();
+  }
+
+  /**
+   * The monotonic time from which one call may be tried while others may not start: at once where the circuit is open, after
+   * the first cooldown of a pause. Null where no trial is needed, and while there is one or a hold.
+   */
+  trialAt(): number | null {
+    const { kind } = this.machine.look();
+    if (this.holdReason !== null || this.isTrying) return null;
+    if (!this.isPaused) return kind === 'OPEN' ? this.runtime.monotonic() : null;
+    return kind === 'HALF_OPEN' && this.machine.permits() === 0 ? null : this.pausedAt + this.cooldownMs;
   }
 
   /** The right to start one call now, or null. Whoever takes it must settle it, or a probe's place stays taken. */
   acquire(): CircuitTicket | null {
-    if (this.permits() === 0) return null;
+    return this.permits() === 0 ? null : this.startCall(() => undefined);
+  }
+
+  /**
+   * The right to the one trial, or null. Its success closes an open circuit and ends a pause at once: what was against the
+   * upstream has proved to be something else.
+   */
+  acquireTrial(): CircuitTicket | null {
+    const trialAt = this.trialAt();
+    if (trialAt === null || trialAt > this.runtime.monotonic()) return null;
+    this.isTrying = true;
+    const { pausedUntil } = this;
+    return this.startCall((end) => {
+      this.isTrying = false;
+      if (end === 'succeeded' && this.pausedUntil === pausedUntil) this.pausedUntil = -Infinity;
+    });
+  }
+
+  private startCall(onEnd: (end: CallEnd) => void): CircuitTicket {
     const startedIn = this.machine.start();
     let isSettled = false;
     const settle = (end: CallEnd): void => {
       if (isSettled) return;
       isSettled = true;
       if (end === 'failed') this.noteFailure();
+      onEnd(end);
       this.machine.end(startedIn, end);
     };
     return {
@@ -73,16 +114,18 @@ export class Circuit {
     };
   }
 
-  /** Opens at once, whatever the window says: one answer (401, say) was enough to know that the next calls would fail too. */
-  trip(): void {
+  /** Opens at once, whatever the window says, at one answer: `refused` (401, 403) or `gone` (410). */
+  trip(reason: 'refused' | 'gone' = 'refused'): void {
     this.noteFailure();
-    this.machine.trip();
+    this.machine.trip(reason);
   }
 
   /** No call starts for `ms` from now (Retry-After). Counts as no failure; the longest pause asked for wins. */
   pauseFor(ms: number): void {
     if (!Number.isFinite(ms)) throw new RangeError(`A pause is a finite number of milliseconds, not ${ms}.`);
-    this.pausedUntil = Math.max(this.pausedUntil, this.runtime.monotonic() + ms);
+    const now = this.runtime.monotonic();
+    if (!this.isPaused) this.pausedAt = now;
+    this.pausedUntil = Math.max(this.pausedUntil, now + ms);
   }
 
   /** No call starts until `release`; it shows as OPEN, while the state goes on underneath. Holding again only changes the reason. */
@@ -96,6 +139,14 @@ export class Circuit {
     if (this.holdReason === null) return;
     this.holdReason = null;
     this.announceHold('released');
+    // The hold has taken over what the 410 had opened.
+    this.machine.forgive(['gone']);
+  }
+
+  /** Somebody knows that the upstream takes calls again: ends a hold, and what one refusal or 410 has opened. */
+  resume(): void {
+    this.release();
+    this.machine.forgive(['refused', 'gone']);
   }
 
   /** `listener` is told of every change once, right after it. Returns what ends the subscription. */
