@@ -43,6 +43,8 @@ const CLIENTS_LOOKED_AT_EVERY_MS = 20_000;
 
 /** What the process reads from files: at the start, where a fault ends it, and again on SIGHUP, where a faulty file changes nothing. */
 export class SettingsFiles {
+  private reloading = Promise.resolve();
+
   private constructor(
     private readonly config: Config,
     readonly clients: ClientRegistry,
@@ -81,8 +83,15 @@ export class SettingsFiles {
     return watchFile(this.config.clientsFile, CLIENTS_LOOKED_AT_EVERY_MS, runtime, () => this.reloadClients(log));
   }
 
+  /** Logs what is set in vain, or is missing and has a makeshift in its place. */
+  warn(log: Log): void {
+    for (const { name, fields } of this.config.warnings()) log.warn(fields, name);
+    this.warnWithoutDestination(log);
+    if (this.config.isJwtKeyMade) log.warn({ setting: 'JWT_SECRET' }, 'settings.jwt_key_made');
+  }
+
   /** A gateway that keeps events and sends them nowhere is rarely meant. */
-  warnWithoutDestination(log: Log): void {
+  private warnWithoutDestination(log: Log): void {
     if (this.destinations.current().length === 0) log.warn({}, 'settings.no_destination');
   }
 
@@ -91,11 +100,24 @@ export class SettingsFiles {
     await takeOver('CLIENTS_FILE', log, async () => clients.replace(await readClientsFile(config.clientsFile, config)));
   }
 
+  /** Takes over what has changed in the files, one reload after the other; a failure of one does not keep the next from being made. */
+  reload(worker: DeliveryWorker, log: Log): Promise<void> {
+    const reloaded = this.reloading.then(() => this.readAgain(worker, log));
+    this.reloading = reloaded.catch(() => undefined);
+    return reloaded;
+  }
+
+  /** Closes the destinations once no reload replaces them any more. */
+  async close(): Promise<void> {
+    await this.reloading;
+    this.destinations.close();
+  }
+
   /**
    * Reads each file again and takes over those without a fault; the faults of the others are logged and change nothing. Resolves when
    * the attempts in flight to destinations that have gone are over.
    */
-  async reload(worker: DeliveryWorker, log: Log): Promise<void> {
+  private async readAgain(worker: DeliveryWorker, log: Log): Promise<void> {
     const { config, catalogue, destinations, keys } = this;
     await this.reloadClients(log);
     await takeOver('JWT_KEY_FILE', log, () => keys.reloadTokenKeys());

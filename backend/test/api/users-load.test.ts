@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 import { createMockApis } from '../../../mock-apis/mock-apis';
-import { createUsers, type Users } from '../../src/composition/compose-users';
+import { createUsers, type Users } from '../../src/gateway';
 import { loadConfig } from '../../src/config/config';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { createLogger } from '../../src/logger';
