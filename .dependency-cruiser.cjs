@@ -19,7 +19,7 @@ const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})/`;
 const pureCore = '^(node:)?(assert|buffer|crypto|events|string_decoder|stream|url|util)(/|$)';
 
 /** The groups of services, lowest first; each may import those before it, and no other. */
-const LAYERS = ['resilience', 'events', 'points', 'delivery', 'users', 'auth', 'operations', 'families'];
+const LAYERS = ['resilience', 'events', 'points', 'delivery', 'users', 'auth', 'operations', 'legacy'];
 const servicesPointDownwards = LAYERS.map((layer, index) => ({
   name: `services-${layer}-points-downwards`,
   comment: 'The groups of services are layers: two that import each other are one group in two folders.',
@@ -110,14 +110,40 @@ module.exports = {
       'An adapter knows its port and its own driver; a rule of the product in here would have to be written again in the next adapter.',
     ),
     mayImportOnly(
+      'http',
+      [interfaces, types, errors, npm('express'), '^(node:)?[a-z_/]+$'],
+      'What knows sockets and bytes: it serves any routes, and knows none.',
+    ),
+    mayImportOnly(
       'middleware',
-      [interfaces, types, errors, npm('express', 'helmet', 'joi', 'ipaddr\\.js'), '^(node:)?[a-z_/]+$'],
+      [folder('http'), interfaces, types, errors, npm('express', 'helmet', 'cors'), '^(node:)?[a-z_/]+$'],
       'HTTP concerns common to routes; what they need of a service is handed to them.',
     ),
     mayImportOnly(
       'controllers',
-      [folder('services'), interfaces, types, errors, npm('express'), pureCore],
-      'HTTP to service and back, nothing else: a controller that talks to an adapter has a rule of the product in it.',
+      [
+        folder('validation-schemas'),
+        folder('services'),
+        folder('http'),
+        interfaces,
+        types,
+        errors,
+        npm('express'),
+        pureCore,
+      ],
+      'Reads the request with a schema, calls a service, answers: a controller that talks to an adapter has a rule of the product in it.',
+    ),
+    mayImportOnly(
+      'routes',
+      [
+        folder('controllers'),
+        folder('middleware'),
+        folder('http'),
+        folder('validation-schemas'),
+        types,
+        npm('express', 'joi'),
+      ],
+      'A row says all that is known of a route: its access, its body, its handler, its description.',
     ),
     mayImportOnly(
       'config',
@@ -137,7 +163,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^backend/src/[^/]+/',
-        pathNot: [tests, folder('config'), folder('composition'), folder('cli')],
+        pathNot: [tests, folder('config'), folder('cli')],
       },
       to: { path: folder('config') },
     },
@@ -146,7 +172,7 @@ module.exports = {
       comment:
         'Settings, wiring and the process itself are handed inwards; only the closed list of error codes is shared.',
       severity: 'error',
-      from: { path: '^backend/src/[^/]+/', pathNot: [tests, folder('composition'), folder('openapi')] },
+      from: { path: '^backend/src/[^/]+/', pathNot: [tests] },
       to: { path: '^backend/src/[^/]+\\.ts$', pathNot: errors },
     },
     {
@@ -162,9 +188,9 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^backend/src/',
-        pathNot: ['^backend/src/(controllers|middleware)/', '^backend/src/[^/]+\\.ts$', tests],
+        pathNot: ['^backend/src/(http|middleware|controllers|routes)/', '^backend/src/[^/]+\\.ts$', tests],
       },
-      to: { path: npm('express', 'helmet', 'pino') },
+      to: { path: npm('express', 'helmet', 'cors', 'pino') },
     },
   ],
   options: {

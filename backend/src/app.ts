@@ -1,25 +1,19 @@
 import express, { type Express, type RequestHandler } from 'express';
 
-import { AppError } from './errors';
+import { inSequence, parseQuery, routeRequests } from './http/router';
 import type { Log } from './interfaces/log';
 import type { Runtime } from './interfaces/runtime';
-import { allowOrigins } from './middleware/allow-origins';
-import { deprecated } from './middleware/deprecated';
 import { handleError } from './middleware/handle-error';
-import { inSequence } from './middleware/in-sequence';
+import { allowOrigins, deprecated, refuseHeaders, securityHeaders } from './middleware/headers';
 import type { RequestLimiting } from './middleware/limit-requests';
-import { measureRequest, type Observe } from './middleware/measure-request';
-import { parseQuery } from './middleware/parse-query';
-import { refuseHeaders } from './middleware/refuse-headers';
-import { requestContext } from './middleware/request-context';
-import { securityHeaders } from './middleware/security-headers';
+import { measureRequest, type Observe, requestContext } from './middleware/request-context';
 import { shedLoad } from './middleware/shed-load';
-import { PathTable } from './path-table';
-import type { Route } from './route';
+import type { Controllers, Route } from './routes/route';
 import type { Scope } from './types/auth';
 
 export interface AppParts {
   readonly routes: readonly Route[];
+  readonly controllers: Controllers;
   /** Makes the middleware that lets in only callers with this scope. */
   readonly authenticate: (scope: Scope) => RequestHandler;
   readonly limiting: RequestLimiting;
@@ -35,7 +29,7 @@ export interface AppParts {
 
 /** The order in which a request passes through. Never listens. */
 export function createApp(parts: AppParts): Express {
-  const { routes, limiting, corsOrigins, isOverloaded, runtime, log, trustProxy } = parts;
+  const { routes, controllers, limiting, corsOrigins, isOverloaded, runtime, log, trustProxy } = parts;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -50,7 +44,18 @@ export function createApp(parts: AppParts): Express {
       allowOrigins(corsOrigins),
       refuseHeaders,
       shedLoad(isOverloaded, probes),
-      dispatch(parts),
+      routeRequests(
+        routes.map((route) => ({
+          method: route.method,
+          path: route.path,
+          always: notice(route, parts),
+          handlers: [
+            measureRequest(route.path, runtime, parts.observe),
+            ...guards(route, parts),
+            route.handler(controllers),
+          ],
+        })),
+      ),
     ]),
   );
   app.use(limiting.refused);
@@ -58,65 +63,19 @@ export function createApp(parts: AppParts): Express {
   return app;
 }
 
-/** What a path does, by method; any other method is refused. */
-interface PathHandlers {
-  readonly byMethod: ReadonlyMap<string, RequestHandler>;
-  readonly refuse: RequestHandler;
+/** Every answer of a deprecated route says so, refusals too. */
+function notice({ successor }: Route, { publicUrl }: AppParts): RequestHandler[] {
+  return successor === undefined ? [] : [deprecated(`${publicUrl}${successor}`)];
 }
 
-/** Hands the request to the route of its path and method. */
-function dispatch({ routes, authenticate, limiting, observe, runtime, publicUrl }: AppParts): RequestHandler {
-  const table = new PathTable<PathHandlers>();
-  // Every answer of a deprecated route says so, refusals too.
-  const notice = ({ successor }: Route): RequestHandler[] =>
-    successor === undefined ? [] : [deprecated(`${publicUrl}${successor}`)];
-  for (const [path, rows] of byPath(routes)) {
-    const byMethod = new Map<string, RequestHandler>();
-    for (const row of rows) {
-      const measure = measureRequest(path, runtime, observe);
-      const handler = inSequence([measure, ...notice(row), ...guards(row, authenticate, limiting), row.handler]);
-      for (const method of methodsOf(row)) byMethod.set(method, handler);
-    }
-    const refuse = inSequence([...rows.slice(0, 1).flatMap(notice), refuseMethod([...byMethod.keys()].join(', '))]);
-    table.add(path, { byMethod, refuse });
-  }
-  return (request, response, next) => {
-    const found = table.find(request.path);
-    if (found === null) throw new AppError('not_found', 'There is nothing at this path.');
-    const { byMethod, refuse } = found.value;
-    request.params = found.params;
-    void (byMethod.get(request.method) ?? refuse)(request, response, next);
-  };
-}
-
-/** A handler of GET answers HEAD too: node then leaves the body out (RFC 9110, section 9.3.2). */
-const methodsOf = ({ method }: Route): readonly string[] =>
-  method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
-
-/** Authentication and limits stand before the body is read: who may not come in is not listened to. */
-function guards(
-  route: Route,
-  authenticate: (scope: Scope) => RequestHandler,
-  { byClient, byAddress }: RequestLimiting,
-): RequestHandler[] {
-  const { method, path, scope, body, isProbe } = route;
-  // The table is typed, but a route may come from plain JavaScript or a cast: a missing scope must stop the start.
+/**
+ * Authentication and limits stand before the body is read: who may not come in is not listened to.
+ */
+function guards({ method, path, scope, body, isProbe }: Route, { authenticate, limiting }: AppParts): RequestHandler[] {
+  // The table is typed, but a route may come from plain JavaScript or a cast: a missing scope must
+  // stop the start.
   if ((scope as string | undefined) === undefined) throw new Error(`${method.toUpperCase()} ${path} declares no scope`);
-  const unauthenticated = isProbe === true ? [] : [byAddress];
-  const admission = scope === 'public' ? unauthenticated : [authenticate(scope), byClient];
+  const unauthenticated = isProbe === true ? [] : [limiting.byAddress];
+  const admission = scope === 'public' ? unauthenticated : [authenticate(scope), limiting.byClient];
   return [...admission, ...(body ? [body] : [])];
-}
-
-function byPath(routes: readonly Route[]): Map<string, Route[]> {
-  const grouped = new Map<string, Route[]>();
-  for (const route of routes) grouped.set(route.path, [...(grouped.get(route.path) ?? []), route]);
-  return grouped;
-}
-
-function refuseMethod(allow: string): RequestHandler {
-  return (request) => {
-    throw new AppError('method_not_allowed', `${request.method} is not a method of this path; allowed: ${allow}.`, {
-      headers: { Allow: allow },
-    });
-  };
 }

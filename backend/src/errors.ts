@@ -1,4 +1,8 @@
-/** The closed list of codes that a refused request can have. The HTTP status of each stands in middleware/handle-error.ts. */
+import { StoreUnavailableError } from './interfaces/event-store';
+
+/**
+ * The closed list of codes that a refused request can have. PROBLEMS has the HTTP status of each.
+ */
 export type ErrorCode =
   | 'invalid_request'
   | 'invalid_json'
@@ -32,7 +36,9 @@ export type ErrorCode =
   | 'upstream_unavailable'
   | 'internal_error';
 
-/** One fault of a request body. `pointer` is a JSON Pointer (RFC 6901), `""` for the whole document. */
+/**
+ * One fault of a request body. `pointer` is a JSON Pointer (RFC 6901), `""` for the whole document.
+ */
 export interface FieldError {
   readonly pointer: string;
   readonly detail: string;
@@ -50,7 +56,10 @@ interface AppErrorExtras {
   readonly cause?: unknown;
 }
 
-/** A refused request. `detail` is shown to the client: it says what is wrong and what would be right, never a secret. */
+/**
+ * A refused request. `detail` is shown to the client: it says what is wrong and what would be
+ * right, never a secret.
+ */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly errors: readonly FieldError[] | undefined;
@@ -67,4 +76,90 @@ export class AppError extends Error {
     this.retryAfterSeconds = extras.retryAfterSeconds;
     this.headers = extras.headers ?? {};
   }
+}
+
+/** The one table that knows the HTTP status and the title of a code. */
+const PROBLEMS: Readonly<Record<ErrorCode, readonly [status: number, title: string]>> = {
+  invalid_request: [400, 'Invalid request'],
+  invalid_json: [400, 'Invalid JSON'],
+  invalid_encoding: [400, 'Invalid encoding'],
+  validation_failed: [400, 'Validation failed'],
+  missing_token: [401, 'Missing token'],
+  invalid_token: [401, 'Invalid token'],
+  invalid_client: [401, 'Invalid client'],
+  insufficient_scope: [403, 'Insufficient scope'],
+  not_found: [404, 'Not found'],
+  method_not_allowed: [405, 'Method not allowed'],
+  not_acceptable: [406, 'Not acceptable'],
+  request_timeout: [408, 'Request timeout'],
+  event_id_conflict: [409, 'Event id conflict'],
+  duplicate_event: [409, 'Duplicate event'],
+  invalid_state: [409, 'Invalid state'],
+  body_too_large: [413, 'Body too large'],
+  batch_too_large: [413, 'Batch too large'],
+  unsupported_media_type: [415, 'Unsupported media type'],
+  unsupported_encoding: [415, 'Unsupported content encoding'],
+  idempotency_key_reused: [422, 'Idempotency key reused'],
+  rate_limited: [429, 'Rate limited'],
+  expectation_failed: [417, 'Expectation failed'],
+  headers_too_large: [431, 'Headers too large'],
+  internal_error: [500, 'Internal error'],
+  upstream_failed: [502, 'Upstream failed'],
+  backlog_full: [503, 'Backlog full'],
+  store_unavailable: [503, 'Store unavailable'],
+  shutting_down: [503, 'Shutting down'],
+  overloaded: [503, 'Overloaded'],
+  upstream_unavailable: [503, 'Upstream unavailable'],
+  upstream_timeout: [504, 'Upstream timeout'],
+};
+
+/** An error as RFC 9457 writes it. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly code: ErrorCode;
+  readonly errors?: readonly FieldError[];
+}
+
+/** The problem document of whatever was thrown. `instance` is the request id. */
+export function toProblem(thrown: unknown, requestId: string): Problem {
+  const error = toAppError(thrown);
+  const [status, title] = PROBLEMS[error.code];
+  return {
+    type: `/problems/${error.code}`,
+    title,
+    status,
+    detail: error.detail,
+    instance: requestId,
+    code: error.code,
+    ...(error.errors && { errors: error.errors }),
+  };
+}
+
+/**
+ * What any thrown thing means to a client. Only AppError speaks for itself; all else is told
+ * without its words.
+ */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof StoreUnavailableError) {
+    return new AppError(
+      'store_unavailable',
+      'The event store cannot commit now; nothing was taken. Send the same request again later.',
+      {
+        retryAfterSeconds: 5,
+        cause: error,
+      },
+    );
+  }
+  // A path, refused by the router, or a query whose percent-encoding is broken.
+  if (error instanceof URIError) {
+    return new AppError('invalid_request', 'The path or the query is not valid percent-encoded UTF-8.');
+  }
+  return new AppError('internal_error', 'Something went wrong here; the request id names it in the log.', {
+    cause: error,
+  });
 }

@@ -1,9 +1,16 @@
 import { join } from 'node:path';
 
-import { createApp, type AppParts } from './app';
-import { createControllers } from './composition/compose-controllers';
 import type { Config } from './config/config';
 import { SettingsFiles, type SettingsKeys } from './config/settings-files';
+import { AuthController } from './controllers/auth-controller';
+import { DeliveryController } from './controllers/delivery-controller';
+import { DestinationController } from './controllers/destination-controller';
+import { EventController } from './controllers/event-controller';
+import { EventReadController } from './controllers/event-read-controller';
+import { NdjsonController, StreamController } from './controllers/event-stream-controller';
+import { LegacyController } from './controllers/legacy-controller';
+import { OperationsController } from './controllers/operations-controller';
+import { UserController } from './controllers/user-controller';
 import { MemoryCache } from './external-services/cache/memory-cache';
 import { distrustProbeAfterFailure } from './external-services/distrust-probe';
 import { guardAgainstFailedFsync } from './external-services/fsync-guard';
@@ -14,26 +21,29 @@ import { createUserApi } from './external-services/sources/user-api';
 import { openThreadedEventStore } from './external-services/sqlite/threaded-event-store';
 import { systemRuntime } from './external-services/system-runtime';
 import { TimerEventLoopDelay } from './external-services/timer-event-loop-delay';
-import { HttpServer } from './http-server';
+import type { Destination } from './interfaces/destination';
 import type { EventLoopDelay } from './interfaces/event-loop-delay';
 import type { EventStore } from './interfaces/event-store';
 import type { Log } from './interfaces/log';
 import type { Runtime } from './interfaces/runtime';
-import { authenticate } from './middleware/authenticate';
-import { limitRequests, type RequestLimiting } from './middleware/limit-requests';
-import type { Route } from './route';
-import { routes } from './routes';
-import { addressGroup } from './services/auth/address-group';
-import { RequestLimits } from './services/auth/request-limits';
+import { DOCS_STYLE, docsPage } from './routes/docs-page';
+import { buildDocument } from './routes/openapi';
+import type { Controllers, JsonSchema } from './routes/route';
+import { createServers } from './servers';
+import { AuthService } from './services/auth/auth-service';
+import { FailureLimiter } from './services/auth/failure-limiter';
 import { TokenService } from './services/auth/token-service';
+import { DeadLetterService } from './services/delivery/dead-letter-service';
 import { DeliveryWorker, type DeliveryWorkerParts } from './services/delivery/delivery-worker';
+import { DestinationService } from './services/delivery/destination-service';
 import { EventFeed } from './services/events/event-feed';
 import { EventService } from './services/events/event-service';
 import { EventStream } from './services/events/event-stream';
+import { LegacyService } from './services/legacy/legacy-service';
 import { GatewayMetrics } from './services/operations/gateway-metrics';
 import { HealthService } from './services/operations/health-service';
-import { LoadShedder } from './services/operations/load-shedder';
 import { Retention } from './services/operations/retention';
+import { PointsService } from './services/points/points-service';
 import type { Circuit, CircuitSnapshot } from './services/resilience/circuit';
 import { BatchService } from './services/users/batch-service';
 import { DirectoryService } from './services/users/directory-service';
@@ -108,7 +118,6 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
 
   const store = await openStore(config, parts, runtime);
   started.push(() => store.close());
-
   started.push(() => files.close());
   const feed = new EventFeed();
   const common = { store, runtime, feed, log };
@@ -123,28 +132,31 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
 
   const users = createUsers(config, { runtime, log });
   started.push(() => users.stop());
-
   const { backlogMax, eventMaxAgeMs: maxAgeMs, eventMaxAheadMs: maxAheadMs, environment, version } = config;
-  const limits = { backlogMax, maxAgeMs, maxAheadMs };
-  const onCommit = metrics.committed;
-  const events = new EventService({ ...common, ...limits, catalogue, destinations: current, onCommit });
+  const accepting = { backlogMax, maxAgeMs, maxAheadMs, onCommit: metrics.committed };
+  const events = new EventService({ ...common, ...accepting, catalogue, destinations: current });
   const stream = new EventStream(feed, runtime.newId());
   const circuits = () => ({ ...worker.circuits(), ...users.circuits() });
   const retentionHeldForMs = () => retention.heldForMs;
   const health = new HealthService({ store, runtime, environment, version, circuits, retentionHeldForMs });
+  const points = new PointsService(store, catalogue);
+  const legacy = new LegacyService({ events, points, catalogue, runtime });
   const tokens = new TokenService({ signer: keys.signer, clients, runtime });
+  const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
   const delay = parts.eventLoopDelay ?? new TimerEventLoopDelay(runtime);
-  const made = { ...common, catalogue, clients, tokens, worker, destinations: current, events, stream, users };
-  const publicKeys = () => keys.signer.publicKeys();
-  const controllers = createControllers(config, { ...made, health, metrics, delay, publicKeys });
-  const server = createServers(config, {
-    ...{ runtime, log, keys, drainMs, delay },
-    routes: routes(controllers),
-    authenticate: (scope) => authenticate((token) => tokens.verify(token), scope),
-    limiting: createLimiting(config, runtime),
-    observe: metrics.answered,
-    metrics: controllers.metrics.get,
-  });
+  const controllers: Controllers = {
+    ...createOperatorControllers({ store, runtime, destinations: current }, worker),
+    auth: new AuthController(auth),
+    events: new EventController({ events, runtime }),
+    legacy: new LegacyController({ legacy, directory: users.directory }),
+    ndjson: new NdjsonController({ events, runtime }),
+    operations: createOperationsController(config, { health, metrics, delay, keys }),
+    reading: new EventReadController(events),
+    stream: new StreamController(stream, runtime),
+    users: new UserController({ batch: users.batch, directory: users.directory, points }),
+  };
+  const served = { runtime, log, keys, tokens, drainMs, delay, controllers, observe: metrics.answered };
+  const server = createServers(config, served);
   const port = await server.start();
   started.push(async () => {
     health.stopping();
@@ -153,8 +165,7 @@ async function startAll(config: Config, parts: GatewayParts, started: Started): 
     await Promise.all([server.stop(), worker.stop()]);
     await events.idle();
   });
-  const stopWatching = files.watchClients(runtime, log);
-  started.push(async () => stopWatching());
+  files.watchClients(runtime, log);
   return { url: urlOf(config, port), reload: () => files.reload(worker, log) };
 }
 
@@ -179,6 +190,44 @@ function createWorker(config: Config, { drainMs, ...parts }: WorkerParts): Deliv
   const schedule = { baseMs: retryBaseMs, maxMs: retryMaxMs, forMs: retryForMs };
   const settings = { leaseMs, attemptTimeoutMs, drainMs, schedule };
   return new DeliveryWorker({ ...parts, circuitCooldownMs, settings });
+}
+
+interface OperatorParts {
+  readonly store: EventStore;
+  readonly runtime: Runtime;
+  readonly destinations: () => readonly Destination[];
+}
+
+/** The operator's levers: dead letters, destinations, and the record of who did what. */
+function createOperatorControllers(
+  parts: OperatorParts,
+  worker: DeliveryWorker,
+): Pick<Controllers, 'deliveries' | 'destinations'> {
+  const deadLetters = new DeadLetterService({ ...parts, nudge: (destination) => worker.nudge(destination) });
+  const { holds } = worker;
+  const destinations = new DestinationService({ ...parts, circuits: () => worker.circuits(), holds });
+  return { deliveries: new DeliveryController(deadLetters), destinations: new DestinationController(destinations) };
+}
+
+interface OperationsParts {
+  readonly health: HealthService;
+  readonly metrics: GatewayMetrics;
+  readonly delay: EventLoopDelay;
+  readonly keys: SettingsKeys;
+}
+
+/** What the service says of itself. */
+function createOperationsController(config: Config, parts: OperationsParts): OperationsController {
+  const { health, metrics, delay, keys } = parts;
+  return new OperationsController({
+    health,
+    metrics,
+    metricsMoment: () => ({ circuits: health.circuits(), eventLoopDelaySeconds: delay.p99Ms / 1000 }),
+    publicKeys: () => keys.signer.publicKeys(),
+    document: () => buildDocument(config.version, config.publicUrl),
+    docsPage: (document) => docsPage(document as JsonSchema),
+    docsStyle: DOCS_STYLE,
+  });
 }
 
 /** What answers questions about users. */
@@ -241,59 +290,6 @@ export function createUsers(config: Config, { runtime, log }: { runtime: Runtime
       directory?.stop();
       for (const client of clients) client.close();
       await cache.close();
-    },
-  };
-}
-
-/** More open requests than this are more than the memory is for. */
-const REQUESTS_MAX = 4_096;
-
-/** With no more requests open than this it is not our work that makes the event loop late: refusing them would help nobody. */
-const REQUESTS_FEW = 64;
-
-/** So many requests of one client or address may be open at a time. */
-const OPEN_REQUESTS_MAX = 1_024;
-
-function createLimiting({ rateLimitPerMinute: perMinute }: Config, runtime: Runtime): RequestLimiting {
-  const limits = new RequestLimits(runtime, { perMinute, openMax: OPEN_REQUESTS_MAX });
-  return limitRequests({ perMinute, limitOf: (key) => limits.of(key), addressGroup });
-}
-
-interface ServerParts extends Pick<AppParts, 'routes' | 'authenticate' | 'limiting' | 'observe' | 'runtime' | 'log'> {
-  readonly keys: SettingsKeys;
-  /** How long a stop waits for requests in flight. */
-  readonly drainMs: number;
-  readonly delay: EventLoopDelay;
-  readonly metrics: Route['handler'];
-}
-
-/** The server of the API, and beside it the one that METRICS_PORT asks for; the event loop is measured while they run. */
-function createServers(config: Config, parts: ServerParts): Pick<HttpServer, 'start' | 'stop'> {
-  const { runtime, keys, drainMs: stopTimeoutMs, delay, metrics, log } = parts;
-  const { host, port, trustProxy, metricsPort, corsOrigins } = config;
-  const shedder = new LoadShedder(log);
-  const isOverloaded = (): boolean => server.openRequests > (shedder.isShedding ? REQUESTS_FEW : REQUESTS_MAX);
-  const app: AppParts = { ...parts, publicUrl: config.publicUrl ?? '', corsOrigins, trustProxy, isOverloaded };
-  const common = { host, runtime, stopTimeoutMs, isBehindProxy: trustProxy !== false };
-  const server: HttpServer = new HttpServer(createApp(app), { ...common, port, tls: keys.tls });
-  keys.onNewTls = (pair) => server.replaceTls(pair);
-  const open: Route = { method: 'get', path: '/metrics', scope: 'public', isProbe: true, handler: metrics };
-  const metricsApp = createApp({ ...app, routes: [open], corsOrigins: [], isOverloaded: () => false });
-  const metricsServer = new HttpServer(metricsApp, { ...common, port: metricsPort ?? 0, tls: null });
-  return {
-    start: async (): Promise<number> => {
-      if (metricsPort !== null) log.info({ port: await metricsServer.start() }, 'metrics.listening');
-      const listening = await server.start().catch(async (error: unknown) => {
-        await metricsServer.stop();
-        throw error;
-      });
-      delay.start((p99Ms) => shedder.sample(p99Ms));
-      return listening;
-    },
-    stop: async (): Promise<void> => {
-      await server.stop();
-      delay.stop();
-      await metricsServer.stop();
     },
   };
 }

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
-import { readLines } from '../../backend/src/middleware/read-lines';
+import { readLines } from '../../backend/src/http/ndjson';
 import { uuidV5 } from '../../backend/src/services/events/event-id';
 
 /** One event of the file: the line that is sent, or why there is none. */

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 
-import { readLines } from '../../backend/src/middleware/read-lines';
+import { readLines } from '../../backend/src/http/ndjson';
 import type { ImportRecord } from './records';
 import { type ImportState, refuse } from './state';
 

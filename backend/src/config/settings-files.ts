@@ -44,6 +44,7 @@ const CLIENTS_LOOKED_AT_EVERY_MS = 20_000;
 /** What the process reads from files: at the start, where a fault ends it, and again on SIGHUP, where a faulty file changes nothing. */
 export class SettingsFiles {
   private reloading = Promise.resolve();
+  private stopWatching: () => void = () => undefined;
 
   private constructor(
     private readonly config: Config,
@@ -78,9 +79,10 @@ export class SettingsFiles {
     return new SettingsFiles(config, new ClientRegistry(clients), catalogue, destinations, keys);
   }
 
-  /** Takes the clients over as soon as their file has changed. Returns the function that ends it. */
-  watchClients(runtime: Runtime, log: Log): () => void {
-    return watchFile(this.config.clientsFile, CLIENTS_LOOKED_AT_EVERY_MS, runtime, () => this.reloadClients(log));
+  /** Takes the clients over as soon as their file has changed, until it is closed. */
+  watchClients(runtime: Runtime, log: Log): void {
+    const path = this.config.clientsFile;
+    this.stopWatching = watchFile(path, CLIENTS_LOOKED_AT_EVERY_MS, runtime, () => this.reloadClients(log));
   }
 
   /** Logs what is set in vain, or is missing and has a makeshift in its place. */
@@ -107,8 +109,9 @@ export class SettingsFiles {
     return reloaded;
   }
 
-  /** Closes the destinations once no reload replaces them any more. */
+  /** Ends the watching, and closes the destinations once no reload replaces them any more. */
   async close(): Promise<void> {
+    this.stopWatching();
     await this.reloading;
     this.destinations.close();
   }

@@ -7,13 +7,12 @@ import { JwtSigner } from '../external-services/tokens/jwt-signer';
 import { hmacTokenKey } from '../external-services/tokens/token-key';
 import type { Log } from '../interfaces/log';
 import { handleError } from '../middleware/handle-error';
-import { readForm, readJson } from '../middleware/read-body';
+import { readForm, readJson } from '../http/read-body';
 import { AuthService } from '../services/auth/auth-service';
 import { ClientRegistry } from '../services/auth/client-registry';
 import { FailureLimiter } from '../services/auth/failure-limiter';
 import { TokenService } from '../services/auth/token-service';
 import type { Client } from '../types/auth';
-import { readAuthInput } from '../validation-schemas/auth';
 import { AuthController } from './auth-controller';
 
 const SECRET = 'right secret: 100% +';
@@ -42,7 +41,7 @@ function build() {
   const clients = new ClientRegistry(CLIENTS);
   const tokens = new TokenService({ signer: new JwtSigner([KEY]), clients, runtime });
   const auth = new AuthService({ clients, tokens, failures: new FailureLimiter(runtime), log });
-  const controller = new AuthController({ auth, readAuthInput });
+  const controller = new AuthController(auth);
   const app = express();
   app.set('trust proxy', 1);
   app.post('/auth', readJson(100_000), controller.post);

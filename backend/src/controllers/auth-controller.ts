@@ -3,27 +3,17 @@ import { AppError, type ErrorCode } from '../errors';
 import type { AuthService } from '../services/auth/auth-service';
 import { TokenRequestError, readTokenRequest } from '../services/auth/token-request';
 import type { IssuedToken } from '../services/auth/token-service';
+import { readAuthInput } from '../validation-schemas/auth';
 import { send } from './json';
-
-interface Credentials {
-  readonly clientId: string;
-  readonly clientSecret?: string;
-}
-
-export interface AuthControllerParts {
-  readonly auth: AuthService;
-  /** Reads the body of `POST /auth`; throws `validation_failed`. */
-  readonly readAuthInput: (raw: unknown) => Credentials;
-}
 
 /** HTTP for tokens: in JSON, and as RFC 6749 has it. */
 export class AuthController {
-  constructor(private readonly parts: AuthControllerParts) {}
+  constructor(private readonly auth: AuthService) {}
 
   readonly post = (request: Request, response: Response): void => {
     forbidStoring(response);
-    const { clientId, clientSecret } = this.parts.readAuthInput(request.body);
-    const grant = this.parts.auth.grant({
+    const { clientId, clientSecret } = readAuthInput(request.body);
+    const grant = this.auth.grant({
       clientId,
       secrets: clientSecret === undefined ? [] : [clientSecret],
       address: request.ip ?? '',
@@ -35,23 +25,11 @@ export class AuthController {
     });
   };
 
-  /** Reads the form of `postToken`; a faulty one is refused in the form of the protocol too. Its media type and its size are HTTP's own matter. */
-  readonly tokenForm =
-    (read: RequestHandler): RequestHandler =>
-    (request, response, next) => {
-      void read(request, response, (error?: unknown) => {
-        const isFault = error instanceof AppError && FORM_FAULTS.has(error.code);
-        if (!isFault) return next(error);
-        forbidStoring(response);
-        sendTokenError(response, new TokenRequestError('invalid_request', error.detail));
-      });
-    };
-
   readonly postToken = (request: Request, response: Response): void => {
     forbidStoring(response);
     try {
       const asked = readTokenRequest(request.body as Readonly<Record<string, string>>, request.rawHeaders);
-      const grant = this.parts.auth.grant({ ...asked, address: request.ip ?? '' });
+      const grant = this.auth.grant({ ...asked, address: request.ip ?? '' });
       if (grant.kind === 'limited') throw tooManyFailures(grant.retryAfterSeconds);
       if (grant.kind === 'refused')
         throw new TokenRequestError('invalid_client', 'There is no such client, or the secret is wrong.');
@@ -63,6 +41,21 @@ export class AuthController {
       if (!(error instanceof TokenRequestError)) throw error;
       sendTokenError(response, error);
     }
+  };
+}
+
+/**
+ * Reads the form of `postToken`; a faulty one is refused in the form of the protocol too. Its media
+ * type and its size are HTTP's own matter.
+ */
+export function tokenForm(read: RequestHandler): RequestHandler {
+  return (request, response, next) => {
+    void read(request, response, (error?: unknown) => {
+      const isFault = error instanceof AppError && FORM_FAULTS.has(error.code);
+      if (!isFault) return next(error);
+      forbidStoring(response);
+      sendTokenError(response, new TokenRequestError('invalid_request', error.detail));
+    });
   };
 }
 
@@ -78,7 +71,9 @@ function tooManyFailures(retryAfterSeconds: number): AppError {
   );
 }
 
-/** A token is for its client alone (RFC 6749, section 5.1); set first, so that a refusal has it too. */
+/**
+ * A token is for its client alone (RFC 6749, section 5.1); set first, so that a refusal has it too.
+ */
 function forbidStoring(response: Response): void {
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('Pragma', 'no-cache');

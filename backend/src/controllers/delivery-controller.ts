@@ -9,6 +9,16 @@ import type {
 } from '../services/delivery/dead-letter-service';
 import { readTimeBound } from '../services/events/time-bound';
 import type { DeadReason, DeliveryFilterInput, EventView } from '../types/delivery';
+import {
+  deliveryQuerySchema,
+  discardSchema,
+  eventDiscardSchema,
+  eventReplaySchema,
+  readBody,
+  readFilterBody,
+  readQuery,
+  replaySchema,
+} from '../validation-schemas/operator';
 import { listedDeliveryJson } from './event-json';
 import { actorOf, send, sendPage } from './json';
 
@@ -17,30 +27,18 @@ interface ChoiceInput {
   readonly destination?: string;
 }
 
-/** Readers of what was sent; each throws `validation_failed`. */
-export interface DeliveryReaders {
-  readonly query: (raw: object) => DeliveryFilterInput & { readonly limit: number; readonly cursor?: string };
-  readonly replay: (raw: unknown) => DeliveryFilterInput & { readonly dry_run: boolean; readonly force: boolean };
-  readonly discard: (raw: unknown) => DeliveryFilterInput & { readonly dry_run: boolean; readonly reason: string };
-  readonly eventReplay: (raw: unknown) => ChoiceInput & { readonly force: boolean };
-  readonly eventDiscard: (raw: unknown) => ChoiceInput & { readonly reason: string };
-}
-
 /** HTTP for deliveries and dead letters. */
 export class DeliveryController {
-  constructor(
-    private readonly service: DeadLetterService,
-    private readonly read: DeliveryReaders,
-  ) {}
+  constructor(private readonly service: DeadLetterService) {}
 
   readonly list = async (request: Request, response: Response): Promise<void> => {
-    const { limit, cursor, ...filter } = this.read.query(request.query);
+    const { limit, cursor, ...filter } = readQuery(deliveryQuerySchema, request.query);
     const query = { ...toFilter(filter), limit, ...(cursor !== undefined && { cursor }) };
     sendPage(request, response, await this.service.list(query), listedDeliveryJson);
   };
 
   readonly replay = async (request: Request, response: Response): Promise<void> => {
-    const { dry_run: isDryRun, force, ...input } = this.read.replay(request.body);
+    const { dry_run: isDryRun, force, ...input } = readFilterBody(replaySchema, request.body);
     const status = input.status === 'delivered' ? 'delivered' : 'dead';
     const filter = { ...toFilter(input), status } as const;
     const report = await this.service.replay(
@@ -51,7 +49,7 @@ export class DeliveryController {
   };
 
   readonly discard = async (request: Request, response: Response): Promise<void> => {
-    const { dry_run: isDryRun, reason, ...input } = this.read.discard(request.body);
+    const { dry_run: isDryRun, reason, ...input } = readFilterBody(discardSchema, request.body);
     const status = input.status === 'pending' ? 'pending' : 'dead';
     const filter = { ...toFilter(input), status } as const;
     const asked = { filter, isDryRun, reason, actor: actorOf(response) };
@@ -59,13 +57,13 @@ export class DeliveryController {
   };
 
   readonly replayEvent = async (request: Request, response: Response): Promise<void> => {
-    const { force, ...input } = this.read.eventReplay(request.body);
+    const { force, ...input } = readBody(eventReplaySchema, request.body);
     const { view, replayed } = await this.service.replayEvent(choiceOf(request, response, input), force);
     send(response, 202, { ...standingJson(view), replayed });
   };
 
   readonly discardEvent = async (request: Request, response: Response): Promise<void> => {
-    const { reason, ...input } = this.read.eventDiscard(request.body);
+    const { reason, ...input } = readBody(eventDiscardSchema, request.body);
     const { view, discarded } = await this.service.discardEvent(choiceOf(request, response, input), reason);
     send(response, 200, { ...standingJson(view), discarded });
   };

@@ -1,39 +1,30 @@
 import type { Request, Response } from 'express';
 
 import type { DestinationService, DestinationStanding } from '../services/delivery/destination-service';
+import { actionsQuerySchema, emptySchema, pauseSchema, readBody, readQuery } from '../validation-schemas/operator';
 import { iso } from './event-json';
 import { actorOf, send } from './json';
 
-/** Readers of what was sent; each throws `validation_failed`. */
-export interface DestinationReaders {
-  readonly pause: (raw: unknown) => { readonly reason: string };
-  readonly resume: (raw: unknown) => object;
-  readonly actions: (raw: object) => { readonly limit: number };
-}
-
 /** HTTP for the destinations, and for what operators did. */
 export class DestinationController {
-  constructor(
-    private readonly service: DestinationService,
-    private readonly read: DestinationReaders,
-  ) {}
+  constructor(private readonly service: DestinationService) {}
 
   readonly list = async (_request: Request, response: Response): Promise<void> => {
     send(response, 200, { data: (await this.service.list()).map(destinationJson) });
   };
 
   readonly pause = async (request: Request, response: Response): Promise<void> => {
-    const { reason } = this.read.pause(request.body);
+    const { reason } = readBody(pauseSchema, request.body);
     send(response, 200, destinationJson(await this.service.pause(nameOf(request), reason, actorOf(response))));
   };
 
   readonly resume = async (request: Request, response: Response): Promise<void> => {
-    this.read.resume(request.body);
+    readBody(emptySchema, request.body);
     send(response, 200, destinationJson(await this.service.resume(nameOf(request), actorOf(response))));
   };
 
   readonly actions = async (request: Request, response: Response): Promise<void> => {
-    const actions = await this.service.actions(this.read.actions(request.query).limit);
+    const actions = await this.service.actions(readQuery(actionsQuerySchema, request.query).limit);
     send(response, 200, { data: actions.map(({ at, ...action }) => ({ at: iso(at), ...action })) });
   };
 }

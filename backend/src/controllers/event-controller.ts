@@ -1,27 +1,25 @@
 import type { Request, Response } from 'express';
 
-import { AppError } from '../errors';
+import { AppError, toProblem } from '../errors';
 import type { EventService, Standing } from '../services/events/event-service';
 import { StoreUnavailableError } from '../interfaces/event-store';
 import type { Runtime } from '../interfaces/runtime';
 import type { EventView } from '../types/delivery';
-import type { EventInput, EventKey } from '../types/event';
+import type { EventKey } from '../types/event';
+import { readEvent } from '../validation-schemas/event';
 import { keyOfItem, readIdempotencyKey } from './idempotency-key';
-import { preferredWait } from './preferred-wait';
 import { callerOf, linkTo, requestIdOf, send } from './json';
 
 const BATCH_MAX_EVENTS = 1000;
-/** After this many events of a batch the event loop is given back, so that one large batch delays no other request. */
+/**
+ * After this many events of a batch the event loop is given back, so that one large batch delays no
+ * other request.
+ */
 const EVENTS_PER_TURN = 25;
-
-type ReadEvent = (raw: unknown) => EventInput;
-type ToProblem = (error: unknown, requestId: string) => object;
 
 export interface EventControllerParts {
   readonly events: EventService;
   readonly runtime: Runtime;
-  readonly readEvent: ReadEvent;
-  readonly toProblem: ToProblem;
 }
 
 /** HTTP for posting events, one or many. */
@@ -32,7 +30,7 @@ export class EventController {
     const { clientId } = callerOf(response);
     const waitSeconds = preferredWait(request);
     const idempotencyKey = readIdempotencyKey(request);
-    const event = this.parts.readEvent(request.body);
+    const event = readEvent(request.body);
     const standing = await this.parts.events.accept(clientId, event, idempotencyKey, requestIdOf(response));
     response.setHeader('Location', linkTo(response, `/events/${standing.eventId}`));
     if (standing.isDuplicate) response.setHeader('Idempotent-Replayed', 'true');
@@ -70,7 +68,7 @@ export class EventController {
           (error: unknown) => {
             count.rejected += 1;
             if (isOurs(error)) ourFailures.push(error);
-            return { index, error: this.parts.toProblem(error, requestId) };
+            return { index, error: toProblem(error, requestId) };
           },
         ),
       );
@@ -88,7 +86,7 @@ export class EventController {
     idempotencyKey: string | undefined,
     requestId: string,
   ): Promise<Standing> {
-    return this.parts.events.accept(clientId, this.parts.readEvent(raw), idempotencyKey, requestId);
+    return this.parts.events.accept(clientId, readEvent(raw), idempotencyKey, requestId);
   }
 
   private async waitFor(key: EventKey, seconds: number, request: Request): Promise<EventView> {
@@ -129,4 +127,27 @@ function readBatch(body: unknown): unknown[] {
 
 function standingJson({ eventId, status, isDuplicate, deliveries }: Standing): object {
   return { event_id: eventId, status, duplicate: isDuplicate, deliveries };
+}
+
+const WAIT_MAX_SECONDS = 30;
+
+/**
+ * One preference with its parameters: what stands between two commas, those in a quoted string
+ * aside.
+ */
+const PREFERENCE = /(?:[^,"]|"(?:[^"\\]|\\.)*")+/g;
+const WAIT = /^\s*wait\s*=\s*(?:(\d+)|"(\d+)")\s*(?:;|$)/i;
+
+/**
+ * `Prefer: wait=N` in whole seconds (RFC 7240, section 4.3), capped; null without it. Of several
+ * the first counts; what cannot be understood is ignored, as the RFC asks.
+ */
+export function preferredWait(request: Request): number | null {
+  const header = request.headers['prefer'] ?? '';
+  const preferences = (Array.isArray(header) ? header.join(',') : header).match(PREFERENCE) ?? [];
+  for (const preference of preferences) {
+    const match = WAIT.exec(preference);
+    if (match !== null) return Math.min(Number(match[1] ?? match[2]), WAIT_MAX_SECONDS);
+  }
+  return null;
 }

@@ -1,7 +1,9 @@
 import { JsonText } from '../types/exact-json';
 import type { AttemptView, DeliveryView, EventView } from '../types/delivery';
 
-/** RFC 3339, or null for a time that no calendar holds: an older client may have sent any number. */
+/**
+ * RFC 3339, or null for a time that no calendar holds: an older client may have sent any number.
+ */
 export function iso(at: number | null): string | null {
   if (at === null) return null;
   const date = new Date(at);
@@ -55,7 +57,10 @@ export function listedDeliveryJson(delivery: DeliveryView): object {
   };
 }
 
-/** A payload that a failing disk has changed need not be JSON any more; it is shown as the text that is left. */
+/**
+ * A payload that a failing disk has changed need not be JSON any more; it is shown as the text that
+ * is left.
+ */
 function payloadJson(payload: Buffer): unknown {
   const text = payload.toString('utf8');
   try {

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 
-import { preferredWait } from './preferred-wait';
+import { preferredWait } from './event-controller';
 
 const waitOf = (prefer: string | string[] | undefined) =>
   preferredWait({ headers: prefer === undefined ? {} : { prefer } } as unknown as Request);

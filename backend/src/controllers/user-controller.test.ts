@@ -7,6 +7,9 @@ import type { Request, Response } from 'express';
 import { MapCache } from '../../test/support/map-cache';
 import { SimulatedRuntime } from '../../test/support/simulated-runtime';
 import type { SourceAnswer } from '../interfaces/user-sources';
+import type { EventStore } from '../interfaces/event-store';
+import { Catalogue } from '../services/events/catalogue';
+import { PointsService } from '../services/points/points-service';
 import { BatchService } from '../services/users/batch-service';
 import { UserController } from './user-controller';
 
@@ -54,11 +57,10 @@ function streamTo(reader: Writable) {
   const controller = new UserController({
     batch,
     directory: null,
-    readUserId: String,
-    readBatchInfo: () => ({ userIds, includeAnalytics: false, maxAgeMs: null }),
-    readSummaryQuery: () => ({ includeAnalytics: false, maxAgeMs: null }),
+    points: new PointsService({} as EventStore, new Catalogue([])),
   });
-  const request = Object.assign(new IncomingMessage(new Socket()), { accepts: () => 'application/x-ndjson' });
+  const sent = { body: { userIds }, accepts: () => 'application/x-ndjson' };
+  const request = Object.assign(new IncomingMessage(new Socket()), sent);
   request.httpVersionMajor = 1;
   request.httpVersionMinor = 1;
   const response = Object.assign(new ServerResponse(request), { locals: { requestId: 'r' } });

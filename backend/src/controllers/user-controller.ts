@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import type { Request, Response } from 'express';
 
 import { AppError } from '../errors';
+import type { PointsService } from '../services/points/points-service';
 import { type BatchCaller, type BatchService, unobtainable } from '../services/users/batch-service';
 import type { DirectoryAnswer, DirectoryService } from '../services/users/directory-service';
 import { isComplete } from '../services/users/user-summary';
 import type { BatchRequest } from '../types/user';
-import { whileWaited } from './while-waited';
-import { send } from './json';
+import { readBatchInfo, readSummaryQuery, readUserId } from '../validation-schemas/user';
+import { send, withClientAbort } from './json';
 
 const NDJSON = 'application/x-ndjson';
 /** The one that is answered, with and without its charset. */
@@ -19,9 +20,7 @@ export interface UserControllerParts {
   readonly batch: BatchService | null;
   /** Null without EVENT_API_URL. */
   readonly directory: DirectoryService | null;
-  readonly readUserId: (raw: unknown) => string;
-  readonly readBatchInfo: (raw: unknown, isStreamed: boolean) => BatchRequest;
-  readonly readSummaryQuery: (raw: unknown) => Omit<BatchRequest, 'userIds'>;
+  readonly points: PointsService;
 }
 
 /** HTTP for questions about users. A client that goes away ends the work that was done for it. */
@@ -29,19 +28,19 @@ export class UserController {
   constructor(private readonly parts: UserControllerParts) {}
 
   readonly list = (_request: Request, response: Response): Promise<void> =>
-    whileWaited(response, async (caller) => sendDirectory(response, await this.directory().users(caller)));
+    withClientAbort(response, async (caller) => sendDirectory(response, await this.directory().users(caller)));
 
   readonly get = (request: Request, response: Response): Promise<void> => {
-    const userId = this.parts.readUserId(request.params['id']);
-    return whileWaited(response, async (caller) =>
+    const userId = readUserId(request.params['id']);
+    return withClientAbort(response, async (caller) =>
       sendDirectory(response, await this.directory().user(userId, caller)),
     );
   };
 
   readonly getSummary = (request: Request, response: Response): Promise<void> => {
-    const userId = this.parts.readUserId(request.params['id']);
-    const options = this.parts.readSummaryQuery(request.query);
-    return whileWaited(response, async (caller) => {
+    const userId = readUserId(request.params['id']);
+    const options = readSummaryQuery(request.query);
+    return withClientAbort(response, async (caller) => {
       const { summary, failure } = await this.batch().processUserData(userId, options, caller);
       if (failure === 'absent') throw new AppError('not_found', 'There is no user with this id.');
       if (failure !== null) throw unobtainable(failure === 'deadline', 'The profile of the user could not be had');
@@ -51,14 +50,21 @@ export class UserController {
 
   readonly postBatchInfo = (request: Request, response: Response): Promise<void> => {
     const isStreamed = NDJSON_TYPES.includes(request.accepts(['application/json', ...NDJSON_TYPES]) || '');
-    const batchRequest = this.parts.readBatchInfo(request.body, isStreamed);
+    const batchRequest = readBatchInfo(request.body, isStreamed);
     const batch = this.batch();
-    return whileWaited(response, async (caller) => {
+    return withClientAbort(response, async (caller) => {
       if (isStreamed) return stream(response, batch, batchRequest, caller);
       const { results, metadata, isComplete } = await batch.processBatchUsers(batchRequest, caller);
       response.setHeader('X-Batch-Complete', String(isComplete));
       send(response, 200, { results, metadata });
     });
+  };
+
+  readonly getPoints = async (request: Request, response: Response): Promise<void> => {
+    const userId = String(request.params['id']);
+    if (Array.from(userId).length > 128)
+      throw new AppError('not_found', 'No user has an id of more than 128 characters.');
+    send(response, 200, await this.parts.points.pointsOf(userId));
   };
 
   private batch(): BatchService {
@@ -72,7 +78,10 @@ export class UserController {
   }
 }
 
-/** A line per user as soon as it is ready, then one with the metadata. What is written waits for the reader, and so does the work. */
+/**
+ * A line per user as soon as it is ready, then one with the metadata. What is written waits for the
+ * reader, and so does the work.
+ */
 async function stream(
   response: Response,
   batch: BatchService,
@@ -102,7 +111,8 @@ async function stream(
 
 function sendDirectory(response: Response, { value, ageMs, isStale }: DirectoryAnswer<unknown>): void {
   response.setHeader('Age', String(Math.floor(ageMs / 1000)));
-  // RFC 9211: where the answer comes from, and that one which is too old was shown for want of a better.
+  // RFC 9211: where the answer comes from, and that one which is too old was shown for want of a
+  // better.
   if (isStale) response.setHeader('Cache-Status', 'sluice; hit; detail=stale');
   send(response, 200, value);
 }

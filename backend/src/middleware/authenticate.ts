@@ -6,8 +6,9 @@ const REALM = 'Bearer realm="sluice"';
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
 
 /**
- * Lets in only a caller whose token has the scope, and puts it into `response.locals.caller` (RFC 6750: 400 for a header sent twice,
- * 401 without a valid token, 403 without the scope). A caller without the scope stands there too: its requests are counted as its own.
+ * Lets in only a caller whose token has the scope, and puts it into `response.locals.caller` (RFC
+ * 6750: 400 for a header sent twice, 401 without a valid token, 403 without the scope). A caller
+ * without the scope stands there too: its requests are counted as its own.
  */
 export function authenticate(verify: (token: string) => TokenVerdict, scope: Scope): RequestHandler {
   return (request, response, next) => {
@@ -26,7 +27,8 @@ export function authenticate(verify: (token: string) => TokenVerdict, scope: Sco
 
 /** The token of the request. @throws AppError when there is none, or more than one */
 function bearerToken(request: Request): string {
-  // Node keeps the first of several Authorization headers and drops the rest in silence; a proxy before us may have judged another one.
+  // Node keeps the first of several Authorization headers and drops the rest in silence; a proxy
+  // before us may have judged another one.
   const isRepeated = countHeaders(request, 'authorization') > 1;
   if (isRepeated) throw refusal('invalid_request', 'The request has more than one Authorization header; send one.');
   const header = request.headers.authorization;

@@ -24,13 +24,17 @@ export interface RequestLimiting {
   readonly byClient: RequestHandler;
   /** For everybody else. */
   readonly byAddress: RequestHandler;
-  /** Counts what was refused before it was counted, by its caller or its address, and answers 429 in its place when that is used up. */
+  /**
+   * Counts what was refused before it was counted, by its caller or its address, and answers 429 in
+   * its place when that is used up.
+   */
   readonly refused: ErrorRequestHandler;
 }
 
 /**
- * Holds each client, and each address while no client is known, to its requests a minute and at a time. Says so in the fields
- * of draft-ietf-httpapi-ratelimit-headers-10: the quota `q` in a window of `w` seconds; what remains, `r`, and in how many seconds all of it is back, `t`.
+ * Holds each client, and each address while no client is known, to its requests a minute and at a
+ * time. Says so in the fields of draft-ietf-httpapi-ratelimit-headers-10: the quota `q` in a window
+ * of `w` seconds; what remains, `r`, and in how many seconds all of it is back, `t`.
  */
 export function limitRequests({ perMinute, limitOf, addressGroup }: LimitParts): RequestLimiting {
   const policyOf = (name: string) => `"${name}";q=${perMinute};w=60`;

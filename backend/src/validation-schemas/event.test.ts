@@ -30,7 +30,10 @@ const anyValue = fc.oneof(
 );
 const anyKey = fc.constantFrom(...Object.keys(PLAIN), 'event_time', '__proto__', 'constructor', 'userId', '');
 
-/** An event with some members taken out and some put in; a member named __proto__ is one like any other, as the JSON reader makes it. */
+/**
+ * An event with some members taken out and some put in; a member named __proto__ is one like any
+ * other, as the JSON reader makes it.
+ */
 const anyEvent = fc
   .tuple(fc.array(anyKey, { maxLength: 3 }), fc.array(fc.tuple(anyKey, anyValue), { maxLength: 3 }))
   .map(([without, members]) =>
@@ -51,7 +54,8 @@ test('what the schema takes is nearly always plainly valid, so that the schema i
   fc.assert(
     fc.property(anyEvent, (event) => {
       if (eventSchema.validate(event, { convert: false }).error !== undefined) return;
-      // Joi overlooks a member named __proto__; that one, a number that no double holds and a member without a value are valid, but not plainly.
+      // Joi overlooks a member named __proto__; that one, a number that no double holds and a
+      // member without a value are valid, but not plainly.
       const isRare =
         Object.hasOwn(event, '__proto__') ||
         Object.values(event).some((value) => value === undefined || value instanceof ExactNumber);

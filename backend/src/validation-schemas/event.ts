@@ -2,11 +2,13 @@ import Joi from 'joi';
 
 import { AppError, type FieldError, pointerTo } from '../errors';
 import { ExactNumber, NUMBER_MAX_LENGTH, RefusedJson, writeJson } from '../types/exact-json';
-import type { EventInput } from '../types/event';
-import { text } from './text';
-import { OPTIONS, toFieldErrors } from './validate';
+import type { EventInput, EventQueryInput } from '../types/event';
+import { OPTIONS, text, toFieldErrors, validateQuery } from './validate';
 
-/** What may enter as an event, field by field. The exact reading of money and time follows in services/events. */
+/**
+ * What may enter as an event, field by field. The exact reading of money and time follows in
+ * services/events.
+ */
 
 const PROPERTIES_MAX_BYTES = 16 * 1024;
 const FIELDS_MAX = 32;
@@ -25,7 +27,10 @@ const SPELLINGS: ReadonlyMap<string, string> = new Map([
 
 const isExactNumber = (value: unknown): value is ExactNumber => value instanceof ExactNumber;
 
-/** The way to the first number in a JSON value that is longer than any sensible one; null when there is none. */
+/**
+ * The way to the first number in a JSON value that is longer than any sensible one; null when there
+ * is none.
+ */
 function findLongNumber(value: unknown): string[] | null {
   if (isExactNumber(value)) return value.text.length > NUMBER_MAX_LENGTH ? [] : null;
   if (typeof value !== 'object' || value === null) return null;
@@ -56,7 +61,10 @@ export const propertiesSchema = Joi.object()
   })
   .messages({ 'object.base': 'must be a JSON object', 'object.fault': '{#detail}' });
 
-/** `Joi.any()` where the exact reader of the service knows better than Joi what is right; the type alone is checked here. */
+/**
+ * `Joi.any()` where the exact reader of the service knows better than Joi what is right; the type
+ * alone is checked here.
+ */
 const numberLike = (allowString: boolean) =>
   Joi.any().custom((value: unknown, helpers) => {
     if (typeof value === 'number' || isExactNumber(value) || (allowString && typeof value === 'string')) return value;
@@ -118,8 +126,9 @@ const PLAIN: ReadonlyMap<string, Check> = new Map<string, Check>([
 ]);
 
 /**
- * Whether the schema surely finds nothing, told in a twentieth of its time (measured): most events are like that. False says nothing; then the
- * schema is asked, which alone knows the words for what is wrong.
+ * Whether the schema surely finds nothing, told in a twentieth of its time (measured): most events
+ * are like that. False says nothing; then the schema is asked, which alone knows the words for what
+ * is wrong.
  */
 export function isPlainlyValid(event: Record<string, unknown>): boolean {
   for (const key of Object.keys(event)) {
@@ -133,7 +142,10 @@ export function isPlainlyValid(event: Record<string, unknown>): boolean {
   );
 }
 
-/** Folds the camelCase spelling into the one that is stored; both spellings of one field are a fault. */
+/**
+ * Folds the camelCase spelling into the one that is stored; both spellings of one field are a
+ * fault.
+ */
 function foldSpellings(raw: Record<string, unknown>): { folded: Record<string, unknown>; errors: FieldError[] } {
   const errors: FieldError[] = [];
   if (!Object.keys(raw).some((key) => SPELLINGS.has(key))) return { folded: raw, errors };
@@ -160,7 +172,8 @@ export function readEvent(raw: unknown): EventInput {
       errors: [{ pointer: '', detail: 'must be a JSON object' }],
     });
   }
-  // Joi names every fault, so a hostile object of thousands of unknown fields is turned away before it is asked.
+  // Joi names every fault, so a hostile object of thousands of unknown fields is turned away before
+  // it is asked.
   if (Object.keys(raw).length > FIELDS_MAX) {
     throw new AppError('validation_failed', `An event has at most ${String(FIELDS_MAX)} fields.`, {
       errors: [{ pointer: '', detail: `must have at most ${String(FIELDS_MAX)} fields` }],
@@ -171,4 +184,33 @@ export function readEvent(raw: unknown): EventInput {
   if (errors.length > 0)
     throw new AppError('validation_failed', 'The event has faults; each is named in errors.', { errors });
   return folded as unknown as EventInput;
+}
+
+export const eventQuerySchema = Joi.object<EventQueryInput>({
+  user_id: text(128),
+  event_name: text(64),
+  status: Joi.string().valid('stored', 'pending', 'delivered', 'dead', 'discarded'),
+  destination: text(64),
+  from: text(64),
+  to: text(64),
+  limit: Joi.number().integer().min(1).max(200).default(50),
+  cursor: text(512),
+}).messages({
+  'any.only': 'must be one of {#valids}',
+  'number.base': 'must be a whole number from 1 to 200',
+  'number.integer': 'must be a whole number from 1 to 200',
+  'number.min': 'must be a whole number from 1 to 200',
+  'number.max': 'must be a whole number from 1 to 200',
+  'object.unknown': 'is not a parameter of this list',
+  'string.base': 'must be given once',
+  'string.empty': 'must not be empty',
+  'string.max': 'must be at most {#limit} characters',
+});
+
+/**
+ * Reads the query of a list of events; throws `validation_failed` naming every fault by its
+ * parameter.
+ */
+export function readEventQuery(raw: object): EventQueryInput {
+  return validateQuery(eventQuerySchema, raw, { detail: 'The query has faults; each is named in errors.' });
 }

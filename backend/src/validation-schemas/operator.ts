@@ -3,7 +3,7 @@ import Joi from 'joi';
 import type { DeliveryFilterInput } from '../types/delivery';
 
 import { AppError, type FieldError } from '../errors';
-import { validate, validateQuery } from './validate';
+import { text, validate, validateQuery } from './validate';
 
 /** What operators may ask for. Times are read by the controller. */
 
@@ -40,7 +40,6 @@ export interface EventDiscardInput {
   readonly destination?: string;
 }
 
-const text = (max: number) => Joi.string().min(1).max(max);
 const reason = text(500).default('no reason was given');
 
 const filter = {
@@ -108,7 +107,10 @@ export const eventDiscardSchema = Joi.object<EventDiscardInput>({
 export const pauseSchema = Joi.object<{ readonly reason: string }>({ reason });
 export const emptySchema = Joi.object<object>({});
 
-/** Reads a query, whose values are texts. Throws `validation_failed` naming every fault by its parameter. */
+/**
+ * Reads a query, whose values are texts. Throws `validation_failed` naming every fault by its
+ * parameter.
+ */
 export function readQuery<T>(schema: Joi.ObjectSchema<T>, raw: object): T {
   return validateQuery(schema, raw, { messages });
 }
@@ -118,7 +120,10 @@ export function readBody<T>(schema: Joi.ObjectSchema<T>, raw: unknown): T {
   return validate(schema, raw === undefined ? {} : raw, { messages });
 }
 
-/** Reads a body with a filter, which stands in `filter` or beside the rest. Throws `validation_failed`. */
+/**
+ * Reads a body with a filter, which stands in `filter` or beside the rest. Throws
+ * `validation_failed`.
+ */
 export function readFilterBody<T>(schema: Joi.ObjectSchema<T>, raw: unknown): T {
   return readBody(schema, unfolded(raw));
 }

@@ -62,8 +62,8 @@ export const summaryQuerySchema = Joi.object<UserOptions, true>({
 });
 
 /**
- * Reads the body of `POST /users/batch-info`. Throws AppError `validation_failed` naming every fault (of over a hundred ids the first), and
- * `batch_too_large`.
+ * Reads the body of `POST /users/batch-info`. Throws AppError `validation_failed` naming every
+ * fault (of over a hundred ids the first), and `batch_too_large`.
  */
 export function readBatchInfo(raw: unknown, isStreamed: boolean): BatchRequest {
   const limit = isStreamed ? STREAM_MAX_USERS : BATCH_MAX_USERS;
@@ -82,7 +82,10 @@ export function readBatchInfo(raw: unknown, isStreamed: boolean): BatchRequest {
 
 const PLAIN_SECONDS = /^(?:0|[1-9][0-9]{0,8})$/;
 
-/** What the schema would make of a query that is spelled as most are, told in a tenth of its time (measured); null: the schema has to be asked. */
+/**
+ * What the schema would make of a query that is spelled as most are, told in a tenth of its time
+ * (measured); null: the schema has to be asked.
+ */
 export function readPlainSummaryQuery(query: Readonly<Record<string, unknown>>): UserOptions | null {
   let includeAnalytics = false;
   let maxAge: number | undefined;
@@ -95,7 +98,10 @@ export function readPlainSummaryQuery(query: Readonly<Record<string, unknown>>):
   return maxAge === undefined ? { includeAnalytics } : { includeAnalytics, maxAge };
 }
 
-/** Reads the query of `GET /users/{id}/summary`, whose values are text. Throws AppError `validation_failed`. */
+/**
+ * Reads the query of `GET /users/{id}/summary`, whose values are text. Throws AppError
+ * `validation_failed`.
+ */
 export function readSummaryQuery(raw: unknown): Omit<BatchRequest, 'userIds'> {
   const plain = readPlainSummaryQuery(raw as Record<string, unknown>);
   if (plain !== null) return toOptions(plain);
@@ -105,7 +111,8 @@ export function readSummaryQuery(raw: unknown): Omit<BatchRequest, 'userIds'> {
 
 /** Checks the id in a path. Throws AppError `validation_failed`. */
 export function readUserId(raw: unknown): string {
-  // The schema finds the words for what is wrong; to find that nothing is would take it ten times as long.
+  // The schema finds the words for what is wrong; to find that nothing is would take it ten times
+  // as long.
   if (typeof raw === 'string' && USER_ID.test(raw)) return raw;
   const checked = userIdSchema.required().validate(raw, OPTIONS);
   if (checked.error === undefined) return checked.value;

@@ -1,12 +1,14 @@
-import type Joi from 'joi';
+import Joi from 'joi';
 
 import { AppError, type FieldError, pointerTo } from '../errors';
 import { ExactNumber } from '../types/exact-json';
-import { trueFaults } from './text';
 
 /** How every schema is asked: the one set of options, and the one form of what it finds. */
 
-/** Joi names every fault, so a hostile object of thousands of unknown fields is turned away before it is asked. */
+/**
+ * Joi names every fault, so a hostile object of thousands of unknown fields is turned away before
+ * it is asked.
+ */
 const FIELDS_MAX = 64;
 
 export const OPTIONS: Joi.ValidationOptions = {
@@ -14,6 +16,33 @@ export const OPTIONS: Joi.ValidationOptions = {
   convert: false,
   errors: { label: false, wrap: { label: false } },
 };
+
+/**
+ * A text of 1 to `max` characters. Of what Joi finds wrong with it, `toFieldErrors` keeps the true
+ * faults.
+ */
+export const text = (max: number): Joi.StringSchema => Joi.string().min(1).max(max);
+
+/**
+ * Whether the text has at most so many characters: code points, as JSON Schema counts them, so that
+ * an emoji is one.
+ */
+function hasAtMost(max: number, value: string): boolean {
+  if (value.length <= max) return true;
+  return value.length <= 2 * max && Array.from(value).length <= max;
+}
+
+/**
+ * What Joi found, without the texts that are too long only in UTF-16 units, which is what it
+ * counts.
+ */
+function trueFaults(error: Joi.ValidationError | undefined): Joi.ValidationErrorItem[] {
+  return (error?.details ?? []).filter(({ type, context }) => {
+    if (type !== 'string.max') return true;
+    const { limit, value } = context as unknown as { readonly limit: number; readonly value: string };
+    return !hasAtMost(limit, value);
+  });
+}
 
 /** Joi's findings as the API tells them. */
 export function toFieldErrors(error: Joi.ValidationError | undefined): FieldError[] {
@@ -47,7 +76,10 @@ export function validate<T>(
   return value;
 }
 
-/** What the schema makes of a query, whose values are texts. @throws AppError `validation_failed` naming every fault */
+/**
+ * What the schema makes of a query, whose values are texts. @throws AppError `validation_failed`
+ * naming every fault
+ */
 export function validateQuery<T>(schema: Joi.ObjectSchema<T>, raw: object, wording: Wording = {}): T {
   // The query parser's objects have no prototype, which Joi does not expect.
   return validate(schema, { ...raw }, { convert: true, ...wording });

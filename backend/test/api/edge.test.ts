@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import supertest from 'supertest';
 
 import { createApp } from '../../src/app';
-import type { Route } from '../../src/route';
+import type { Controllers, Route } from '../../src/routes/route';
 import { MemoryEventStore } from '../../src/external-services/memory-event-store';
 import { TestGateway } from '../support/test-gateway';
 
@@ -162,6 +162,7 @@ test('a route that declares no scope stops the start', () => {
   const make = () =>
     createApp({
       routes: [route],
+      controllers: {} as Controllers,
       authenticate: () => () => undefined,
       limiting: { byClient: () => undefined, byAddress: () => undefined, refused: () => undefined },
       publicUrl: '',

@@ -1,5 +1,5 @@
 import { AppError } from '../../src/errors';
-import { parseStrictJson } from '../../src/middleware/strict-json';
+import { parseStrictJson } from '../../src/http/strict-json';
 
 /** What refuses the text: the error's detail. Undefined when nothing does. */
 export function refusal(read: () => unknown, code = 'invalid_json'): string | undefined {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { AppError } from '../../errors';
 import type { Destination } from '../../interfaces/destination';
-import type { AcceptResult, DeliveryStanding, EventStore, NewEvent } from '../../interfaces/event-store';
+import type { AcceptResult, DeliveryStanding, EventStore, NewEvent, Page } from '../../interfaces/event-store';
 import type { Runtime } from '../../interfaces/runtime';
 import type { NewDelivery, AttemptView, EventView } from '../../types/delivery';
 import type { AcceptedEvent, EventInput, EventKey, EventStatus } from '../../types/event';
@@ -10,6 +10,7 @@ import { Batcher } from '../resilience/batcher';
 import { differingFields, fingerprint } from './canonical';
 import type { Catalogue } from './catalogue';
 import type { EventFeed } from './event-feed';
+import { type EventListRequest, listEvents } from './list-events';
 import { transformEvent } from './transform-event';
 
 export interface EventServiceParts {
@@ -156,6 +157,11 @@ export class EventService {
 
   async attempts(key: EventKey): Promise<AttemptView[]> {
     return (await this.parts.store.attempts(key)) ?? notFound();
+  }
+
+  /** One page of events, newest accepted first. `clientId` null: every client's. Throws `validation_failed`. */
+  list(clientId: string | null, request: EventListRequest): Promise<Page<EventView>> {
+    return listEvents(this.parts.store, clientId, request);
   }
 
   /** Ends every wait for an outcome, each with the standing of now: the process is about to stop. */
