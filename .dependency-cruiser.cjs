@@ -19,7 +19,7 @@ const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})/`;
 const pureCore = '^(node:)?(assert|buffer|crypto|events|string_decoder|stream|url|util)(/|$)';
 
 /** The groups of services, lowest first; each may import those before it, and no other. */
-const LAYERS = ['resilience', 'events', 'points', 'delivery', 'users', 'auth', 'upkeep', 'legacy'];
+const LAYERS = ['resilience', 'events', 'points', 'delivery', 'users', 'auth', 'operations', 'legacy'];
 const servicesPointDownwards = LAYERS.map((layer, index) => ({
   name: `services-${layer}-points-downwards`,
   comment: 'The groups of services are layers: two that import each other are one group in two folders.',
@@ -145,12 +145,34 @@ module.exports = {
       ],
       'A row says all that is known of a route: its access, its body, its handler, its description.',
     ),
+    mayImportOnly(
+      'config',
+      [
+        interfaces,
+        types,
+        folder('services/(auth|events|delivery)'),
+        folder('external-services/(destinations|http|tokens)'),
+        npm('joi', 'yaml'),
+        '^(node:)?[a-z_/]+$',
+      ],
+      'Settings become values, keys and definitions; whoever needs one is handed it, and config knows none of them.',
+    ),
+    {
+      name: 'settings-are-handed-inwards',
+      comment: 'What reads its own settings cannot be run with others: the composition root alone hands them out.',
+      severity: 'error',
+      from: {
+        path: '^backend/src/[^/]+/',
+        pathNot: [tests, folder('config'), folder('cli')],
+      },
+      to: { path: folder('config') },
+    },
     {
       name: 'edge-is-imported-by-the-edge',
       comment:
         'Settings, wiring and the process itself are handed inwards; only the closed list of error codes is shared.',
       severity: 'error',
-      from: { path: '^backend/src/[^/]+/', pathNot: [tests, folder('composition')] },
+      from: { path: '^backend/src/[^/]+/', pathNot: [tests] },
       to: { path: '^backend/src/[^/]+\\.ts$', pathNot: errors },
     },
     {
@@ -158,7 +180,7 @@ module.exports = {
       comment: 'A driver imported elsewhere is a port that was gone round.',
       severity: 'error',
       from: { path: '^backend/src/', pathNot: ['^backend/src/external-services/', tests] },
-      to: { path: npm('axios', 'axios-retry', 'node-cache', '@photostructure/sqlite', 'pg', 'ioredis') },
+      to: { path: npm('axios', 'axios-retry', 'node-cache', '@photostructure/sqlite', 'pg', 'ioredis', 'prom-client') },
     },
     {
       name: 'express-at-the-edge',

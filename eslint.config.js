@@ -11,11 +11,11 @@ const environmentReads = [
   {
     selector: "MemberExpression[object.name='process'][property.name='env']",
     message:
-      'Settings are read in backend/src/config.ts alone, so that each is checked, documented and frozen at start.',
+      'Settings are read in backend/src/config/config.ts alone, so that each is checked, documented and frozen at start.',
   },
   {
     selector: 'ImportDeclaration[source.value=/^(node:)?process$/]',
-    message: 'Settings are read in backend/src/config.ts alone; use the global `process` for the rest.',
+    message: 'Settings are read in backend/src/config/config.ts alone; use the global `process` for the rest.',
   },
 ];
 
@@ -104,11 +104,12 @@ module.exports = tseslint.config(
     },
   },
   {
-    files: ['backend/src/config.ts', 'backend/src/gateway.ts'],
-    rules: { 'max-lines': ['error', 150] },
+    files: ['backend/src/gateway.ts'],
+    // `startAll` is a list in start order: a reader scrolls once.
+    rules: { 'max-lines': ['error', 340], 'max-lines-per-function': ['error', 70] },
   },
   {
-    files: ['backend/src/config.ts'],
+    files: ['backend/src/config/config.ts'],
     rules: { 'no-restricted-syntax': ['error', ...defaultExports] },
   },
   {

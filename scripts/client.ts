@@ -6,15 +6,15 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { packageRoot } from '../backend/src/config';
+import { packageRoot } from '../backend/src/config/config';
 import {
   addClient,
   ClientEditError,
   finishRotation,
   listClients,
   rotateSecret,
-} from '../backend/src/external-services/files/clients-file-editor';
-import { SettingsFileError } from '../backend/src/external-services/files/yaml-file';
+} from '../backend/src/cli/clients-file-editor';
+import { SettingsFileError } from '../backend/src/config/yaml';
 import { SCOPES, type Scope } from '../backend/src/types/auth';
 
 const USAGE = `usage: npm run client -- add <id> <scope,scope …>

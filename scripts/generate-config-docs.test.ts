@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { loadConfig } from '../backend/src/config';
-import { SETTING_GROUPS } from '../backend/src/config-table';
+import { loadConfig } from '../backend/src/config/config';
+import { SETTING_GROUPS } from '../backend/src/config/settings';
 import { generatedFiles } from './generate-config-docs';
 
 const files = generatedFiles();

@@ -1,13 +1,13 @@
 /**
  * Writes `.env.example` and `docs/configuration.md` from the table of settings
- * (backend/src/config-table.ts). With `--check` it writes nothing and fails when one of them is not
+ * (backend/src/config/settings.ts). With `--check` it writes nothing and fails when one of them is not
  * what it would write.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../backend/src/config';
-import { SETTING_GROUPS } from '../backend/src/config-table';
-import type { Setting } from '../backend/src/config-rules';
+import { packageRoot } from '../backend/src/config/config';
+import { SETTING_GROUPS } from '../backend/src/config/settings';
+import type { Setting } from '../backend/src/config/setting-rules';
 
 const ROOT = packageRoot();
 const groups: [string, Setting<unknown>[]][] = Object.entries(SETTING_GROUPS).map(([title, settings]) => [
@@ -48,7 +48,7 @@ function envExample(): string {
     return `# ---- ${title} ----\n\n${lines.join('\n')}`;
   });
   return [
-    '# Every setting with its default. Written by scripts/generate-config-docs.ts from backend/src/config-table.ts.',
+    '# Every setting with its default. Written by scripts/generate-config-docs.ts from backend/src/config/settings.ts.',
     '# Copy it to .env, take the # away before what you set, and start with: node --env-file=.env dist/backend/src/server.js',
     '',
     sections.join('\n'),
@@ -70,7 +70,7 @@ function page(): string {
 
 const INTRODUCTION = `# Configuration
 
-<!-- Written by scripts/generate-config-docs.ts from backend/src/config-table.ts. -->
+<!-- Written by scripts/generate-config-docs.ts from backend/src/config/settings.ts. -->
 
 Sluice takes its settings from the environment and checks every one when it starts. If some are wrong it does not start, and names
 all of them at once: what each was (never the value of a secret) and what would be right. An empty or blank variable counts as unset;
@@ -148,7 +148,7 @@ function main(isCheck: boolean): void {
   for (const [path, content] of Object.entries(generatedFiles())) {
     if (current(path) === content) continue;
     if (isCheck) {
-      console.error(`${path} is not what backend/src/config-table.ts says; run: npm run config:docs`);
+      console.error(`${path} is not what backend/src/config/settings.ts says; run: npm run config:docs`);
       process.exitCode = 1;
     } else {
       writeFileSync(join(ROOT, path), content);

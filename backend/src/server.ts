@@ -1,5 +1,5 @@
-import { ConfigError, loadConfig, type Config } from './config';
-import { SettingsFilesError } from './external-services/files/yaml-file';
+import { ConfigError, loadConfig, type Config } from './config/config';
+import { SettingsFilesError } from './config/yaml';
 import { createGateway, type Gateway } from './gateway';
 import { StoreUnavailableError } from './interfaces/event-store';
 import { createLogger } from './logger';

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { environmentLookup } from './config';
-import { SETTING_GROUPS } from './config-table';
+import { environmentLookup } from './config/config';
+import { SETTING_GROUPS } from './config/settings';
 import { eventJson } from './controllers/event-json';
-import { LineFile } from './external-services/files/line-file';
+import { LineFile } from './cli/line-file';
 import { openStoreArchive } from './external-services/stores/open-store';
 import { systemRuntime } from './external-services/system-runtime';
 import type { StoreArchive } from './interfaces/store-archive';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { SETTING_GROUPS } from '../src/config-table';
+import { SETTING_GROUPS } from '../src/config/settings';
 
 // The rules of the house that need the whole tree and that no linter has.
 
@@ -67,6 +67,58 @@ describe('nothing left for later', () => {
         .map((target) => `${file}: ${target}`),
     );
     expect(broken).toEqual([]);
+  });
+});
+
+describe('the size of the house', () => {
+  const product = named(/^backend\/src\/.*(?<!\.test)\.ts$/);
+
+  /** Folders that hold more than 12 files, and how many they may hold. */
+  const LARGER: Readonly<Record<string, number>> = {
+    'backend/src/external-services/sqlite': 21,
+    'backend/src/interfaces': 14,
+    'backend/src/services/delivery': 14,
+    'backend/src/services/events': 14,
+  };
+
+  /** Files under 40 lines that one file imports: each is an adapter, a rule or a port of its own. */
+  const SMALL = [
+    'config/watch.ts',
+    'external-services/stores/guarded-store.ts',
+    'external-services/stores/guarded-store.ts',
+    'external-services/http/sending-watch.ts',
+    'external-services/sources/event-api.ts',
+    'external-services/sources/user-api.ts',
+    'external-services/sqlite/sqlite-folder.ts',
+    'middleware/handle-error.ts',
+    'middleware/request-context.ts',
+    'middleware/shed-load.ts',
+    'services/delivery/grouping.ts',
+    'services/delivery/replay-verdict.ts',
+    'services/events/currency.ts',
+    'services/events/duration-words.ts',
+    'services/operations/load-shedder.ts',
+  ].map((file) => `backend/src/${file}`);
+
+  it('has at most 12 files in a folder', () => {
+    const counts = new Map<string, number>();
+    for (const file of product) counts.set(path.dirname(file), (counts.get(path.dirname(file)) ?? 0) + 1);
+    expect([...counts].filter(([folder, count]) => count > (LARGER[folder] ?? 12))).toEqual([]);
+  });
+
+  it('has no file under 40 lines that one file alone imports', () => {
+    const importers = new Map<string, Set<string>>();
+    for (const file of product) {
+      for (const [, target = ''] of read(file).matchAll(/from '(\.[^']+)'/g)) {
+        const imported = `${path.join(path.dirname(file), target)}.ts`;
+        importers.set(imported, (importers.get(imported) ?? new Set()).add(file));
+      }
+    }
+    const paragraphs = product.filter((file) => {
+      const isSmall = read(file).split('\n').length - 1 < 40;
+      return isSmall && importers.get(file)?.size === 1 && !SMALL.includes(file);
+    });
+    expect(paragraphs).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 
-import type { HealthService } from '../services/health-service';
-import type { GatewayMetrics, MetricsMoment } from '../services/metrics/gateway-metrics';
+import type { HealthService } from '../services/operations/health-service';
+import type { GatewayMetrics, MetricsMoment } from '../services/operations/gateway-metrics';
 import { linkTo, send } from './json';
 
 const ENTRY_POINTS = {

@@ -2,10 +2,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 import { createMockApis } from '../../../mock-apis/mock-apis';
-import { createUsers, type Users } from '../../src/composition/compose-users';
-import { loadConfig } from '../../src/config';
+import { createUsers, type Users } from '../../src/gateway';
+import { loadConfig } from '../../src/config/config';
 import { systemRuntime } from '../../src/external-services/system-runtime';
-import { UpstreamMetrics } from '../../src/services/metrics/upstream-metrics';
+import { PrometheusMetrics } from '../../src/external-services/metrics/prometheus-metrics';
+import { UpstreamMetrics } from '../../src/services/operations/upstream-metrics';
 import { createLogger } from '../../src/logger';
 import { seededRandom } from '../support/seeded-random';
 
@@ -56,7 +57,7 @@ it(
     const users = createUsers(config, {
       runtime: systemRuntime,
       log: createLogger('silent'),
-      counts: new UpstreamMetrics(),
+      counts: new UpstreamMetrics(new PrometheusMetrics()),
     });
     const seen = { batches: 0, mostSockets: 0 };
     const run = (ms: number): Promise<unknown> => {

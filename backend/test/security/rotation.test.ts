@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 
-import { addClient, finishRotation, rotateSecret } from '../../src/external-services/files/clients-file-editor';
+import { addClient, finishRotation, rotateSecret } from '../../src/cli/clients-file-editor';
 import { selfSignedCertificate } from '../support/self-signed-certificate';
 import { purchase, TestGateway } from '../support/test-gateway';
 

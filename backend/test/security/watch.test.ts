@@ -74,6 +74,14 @@ test('what was accepted is delivered, dead or open, and each attempt is counted'
   expect(valueOf(text, 'sluice_store_up')).toBe(1);
 });
 
+test('the default series of Node are there, once', async () => {
+  const { text } = await supertest(metricsUrl()).get('/metrics');
+  for (const series of ['process_resident_memory_bytes', 'process_cpu_seconds_total', 'nodejs_heap_size_used_bytes']) {
+    expect(valueOf(text, series)).toBeGreaterThan(0);
+    expect(text.split(`# TYPE ${series} `)).toHaveLength(2);
+  }
+});
+
 test('METRICS_PORT serves nothing else; on the port of the API the scope is wanted', async () => {
   expect((await supertest(metricsUrl()).get('/events')).status).toBe(404);
   expect((await supertest(gateway.url).get('/metrics')).status).toBe(401);

@@ -9,7 +9,7 @@ import { Catalogue } from '../../src/services/events/catalogue';
 import { EventFeed } from '../../src/services/events/event-feed';
 import { EventService } from '../../src/services/events/event-service';
 import { IdempotencyCache } from '../../src/services/events/idempotency-cache';
-import { Retention } from '../../src/services/upkeep/retention';
+import { Retention } from '../../src/services/operations/retention';
 import { MapCache } from '../support/map-cache';
 import { COOLDOWN_MS } from './send-log';
 import { SimulatedDestinations, type SimulatedDestinationsParts } from './simulated-destinations';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import supertest from 'supertest';
 
-import { loadConfig } from '../../src/config';
+import { loadConfig } from '../../src/config/config';
 import { createGateway, type Gateway, type GatewayParts } from '../../src/gateway';
 import { createLogger } from '../../src/logger';
 

@@ -11,6 +11,7 @@ import tls from 'node:tls';
 /** Where the proxy listens, and what it is told to let us through. */
 export interface ProxyLocation {
   readonly protocol: 'http:' | 'https:';
+  /** An IPv6 address has no brackets. */
   readonly hostname: string;
   readonly port: number;
   /** The value of `Proxy-Authorization`. */
