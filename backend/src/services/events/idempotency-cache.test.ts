@@ -39,12 +39,9 @@ class World {
       this.committed += args[0].length;
       return store.events.accept(...args);
     };
-    const watched: EventStore = {
-      events: { ...store.events, accept },
-      deliveries: store.deliveries,
-      operator: store.operator,
-      upkeep: store.upkeep,
-    };
+    const events = Object.assign(Object.create(store.events) as EventStore['events'], { accept });
+    const { deliveries, operator, upkeep } = store;
+    const watched: EventStore = { events, deliveries, operator, upkeep };
     const onLookUp = (found: LookUp) => this.lookUps.push(found);
     const idempotency = new IdempotencyCache({ cache, store: watched, runtime, maxAgeMs: MAX_AGE_MS, onLookUp });
     return new EventService({
