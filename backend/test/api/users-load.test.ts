@@ -6,7 +6,7 @@ import { createUsers, type Users } from '../../src/gateway';
 import { loadConfig } from '../../src/config/config';
 import { systemRuntime } from '../../src/external-services/system-runtime';
 import { PrometheusMetrics } from '../../src/external-services/metrics/prometheus-metrics';
-import { UpstreamMetrics } from '../../src/services/operations/upstream-metrics';
+import { UpstreamMetrics } from '../../src/services/operations/gateway-metrics';
 import { createLogger } from '../../src/logger';
 import { seededRandom } from '../support/seeded-random';
 

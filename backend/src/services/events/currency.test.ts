@@ -1,4 +1,4 @@
-import { isCurrency } from './currency';
+import { isCurrency } from './money';
 
 /**
  * Of list one, what Intl does not list: fund codes, metals and units of account, and what its data

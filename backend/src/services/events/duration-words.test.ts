@@ -1,4 +1,4 @@
-import { durationInWords } from './duration-words';
+import { durationInWords } from './time';
 
 describe('durationInWords', () => {
   it.each([

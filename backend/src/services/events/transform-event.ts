@@ -2,9 +2,8 @@ import { AppError, type FieldError } from '../../errors';
 import { type ExactNumber, writeJson } from '../../types/exact-json';
 import type { AcceptedEvent, CatalogueEntry, EventInput } from '../../types/event';
 import type { Catalogue } from './catalogue';
-import { isCurrency } from './currency';
 import { canonicalUuid, uuidV5 } from './event-id';
-import { toCents } from './money';
+import { isCurrency, toCents } from './money';
 import { checkWindow, epochToSeconds, parseRfc3339, windowOf } from './time';
 
 /** What a transformation needs to know besides the input. */
