@@ -106,6 +106,7 @@ export class DeliveryLane implements Startable {
   start(): Promise<void> {
     this.parts.circuit.onChange((change) => {
       this.parts.log.warn({ destination: this.parts.destination.name, ...change }, 'circuit.changed');
+      if (change.cause === 'passed_elsewhere') this.blame.passed(this.blame.begin());
       this.nudge();
     });
     this.loop ??= this.run();

@@ -44,7 +44,7 @@ export class DeliveryWorker implements Startable {
   private stopListening: () => void = () => undefined;
 
   constructor(private readonly parts: DeliveryWorkerParts) {
-    this.holds = new DestinationHolds(parts);
+    this.holds = new DestinationHolds({ ...parts, leaseMs: parts.settings.leaseMs });
     this.outcomes = new OutcomeRecorder(parts);
     for (const destination of parts.destinations) this.active.set(destination.name, this.activate(destination));
   }

@@ -1,5 +1,6 @@
 import { SimulatedRuntime } from '../../../test/support/simulated-runtime';
 import { silentLog } from '../../../test/contract/sqlite-files';
+import { makeEvents, ROOMY } from '../../../test/contract/store-fixtures';
 import { MemoryEventStore } from '../../../test/support/memory-event-store';
 import { StoreUnavailableError } from '../../interfaces/event-store';
 import { Circuit } from '../resilience/circuit';
@@ -10,7 +11,7 @@ const running: DestinationHolds[] = [];
 
 async function open(store: MemoryEventStore) {
   const circuit = new Circuit(runtime, { cooldownMs: 100, jitter: 0 });
-  const holds = new DestinationHolds({ store, runtime, log: silentLog });
+  const holds = new DestinationHolds({ store, runtime, log: silentLog, leaseMs: 5_000 });
   holds.adopt('ads', circuit);
   await holds.start();
   running.push(holds);
@@ -165,6 +166,30 @@ test('the time of a 401 counts as held: at each refused probe in the store, over
   await runtime.advance(30);
   await runtime.until(holds.stop());
   expect(await stored()).toEqual([280]);
+});
+
+test('a 401 ends when another process delivers there, but not by what was in flight when it came', async () => {
+  const store = new MemoryEventStore();
+  const { circuit, holds } = await open(store);
+  const causes: string[] = [];
+  circuit.onChange(({ cause }) => causes.push(cause));
+  await store.events.accept(makeEvents(2), ROOMY);
+  const deliverOne = async () => {
+    const at = runtime.now();
+    const { claimed } = await store.deliveries.claimDue({ destination: 'ads', limit: 1, now: at, leaseMs: 1_000 });
+    const next = { status: 'delivered' } as const;
+    await store.deliveries.settle(
+      claimed.map(({ deliveryId, attempt }) => ({ deliveryId, attempt, at, record: null, next })),
+    );
+  };
+  circuit.trip('gone');
+  await runtime.advance(3_000);
+  await deliverOne();
+  await runtime.advance(6_000);
+  expect([holds.of('ads')?.kind, causes]).toEqual(['gone', ['gone']]);
+  await deliverOne();
+  await runtime.advance(2_000);
+  expect([holds.of('ads'), circuit.state, causes]).toEqual([null, 'CLOSED', ['gone', 'passed_elsewhere']]);
 });
 
 test('a pause during a 401 counts once', async () => {

@@ -10,6 +10,17 @@ export interface DestinationHoldsParts {
   readonly store: EventStore;
   readonly runtime: Runtime;
   readonly log: Log;
+  /** A call that begins now is recorded within this time. */
+  readonly leaseMs: number;
+}
+
+/** A hold that is not in the store, since it ends by itself. */
+interface PassingHold {
+  readonly hold: Hold;
+  /** The time up to which it is counted in `owed`. */
+  readonly countedTo: number;
+  /** How many deliveries the destination had taken when the store was last asked; null until then. */
+  readonly delivered: number | null;
 }
 
 /** How often the store is asked what other processes have held or resumed. */
@@ -25,8 +36,7 @@ export class DestinationHolds implements Startable {
   private readonly circuits = new Map<string, Circuit>();
   private readonly listening = new Map<string, () => void>();
   private held = new Map<string, Hold>();
-  /** Not in the store, since they end by themselves: each with the time up to which it is counted in `owed`. */
-  private readonly passing = new Map<string, { readonly hold: Hold; readonly countedTo: number }>();
+  private readonly passing = new Map<string, PassingHold>();
   /** For how long passing holds have held each destination, as far as the store does not know it yet. */
   private readonly owed = new Map<string, number>();
   private readonly paying = new Set<string>();
@@ -106,7 +116,23 @@ export class DestinationHolds implements Startable {
       if (this.unsaved.get(destination) === hold) await this.save(hold, hold.reason);
     }
     for (const destination of this.owed.keys()) await this.payOwed(destination);
+    await this.lookElsewhere();
     await this.read();
+  }
+
+  /** Ends the passing holds of destinations that other processes deliver to: each process sees its own calls only. */
+  private async lookElsewhere(): Promise<void> {
+    if (this.passing.size === 0) return;
+    const now = this.parts.runtime.now();
+    const counts = await this.parts.store.deliveries.countByStatus();
+    for (const [destination, passing] of this.passing) {
+      // Before that, calls of this process that had begun earlier may still be recorded.
+      if (now - passing.hold.since < this.parts.leaseMs) continue;
+      const taken = counts.find((each) => each.destination === destination && each.status === 'delivered');
+      const delivered = taken?.count ?? 0;
+      this.passing.set(destination, { ...passing, delivered });
+      if (passing.delivered !== null && delivered > passing.delivered) this.circuits.get(destination)?.acquit();
+    }
   }
 
   private async read(): Promise<void> {
@@ -190,12 +216,14 @@ export class DestinationHolds implements Startable {
 
   /** At each refused probe too, so that a process that dies loses the time of one cooldown at most. */
   private beginPassing(destination: string, kind: Hold['kind'], reason: string): void {
-    const known = this.passing.get(destination)?.hold;
+    const known = this.passing.get(destination);
     this.endPassing(destination);
     const made = this.madeHere(destination, kind, reason);
+    const isSame = known?.hold.kind === kind;
     this.passing.set(destination, {
-      hold: { ...made, since: known?.kind === kind ? known.since : made.since },
+      hold: { ...made, since: isSame ? known.hold.since : made.since },
       countedTo: made.since,
+      delivered: isSame ? known.delivered : null,
     });
   }
 

@@ -106,6 +106,7 @@ export interface CircuitChange {
     | 'probe_failed'
     | 'probes_succeeded'
     | 'trial_succeeded'
+    | 'passed_elsewhere'
     | 'held'
     | 'released';
 }
@@ -166,10 +167,10 @@ export class CircuitMachine {
   }
 
   /** Closes what one answer has opened, for one of these reasons. */
-  forgive(reasons: readonly OpenReason[]): void {
+  forgive(reasons: readonly OpenReason[], cause: CircuitChange['cause'] = 'released'): void {
     const state = this.look();
     const reason = state.kind === 'OPEN' ? state.reason : state.kind === 'HALF_OPEN' ? state.opened.reason : null;
-    if (reason !== null && reasons.includes(reason)) this.close('released');
+    if (reason !== null && reasons.includes(reason)) this.close(cause);
   }
 
   /** Closed: the failures in the window. Otherwise: those that opened it and the failed probes since. */

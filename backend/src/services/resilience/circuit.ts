@@ -150,6 +150,11 @@ export class Circuit {
     this.machine.forgive(['refused', 'gone']);
   }
 
+  /** Another process has had calls pass: closes what one refusal or 410 has opened. */
+  acquit(): void {
+    this.machine.forgive(['refused', 'gone'], 'passed_elsewhere');
+  }
+
   /** `listener` is told of every change once, right after it. Returns what ends the subscription. */
   onChange(listener: (change: CircuitChange) => void): () => void {
     this.listeners.add(listener);
