@@ -68,8 +68,8 @@ interface Heard {
   readonly failedAt: Map<string, number>;
   /** When the last of the calls that passed began. */
   passedFrom: number;
-  /** It asked for patience: since when, until when, and the events that it told so. */
-  quiet: { readonly since: number; until: number; readonly told: Set<string> } | null;
+  /** It asked for patience: since when, until when, and when it told which events so. */
+  quiet: { readonly since: number; until: number; readonly told: Map<string, number> } | null;
   /** First of each call that met a 410, since a call passed. */
   readonly goneTo: Set<string>;
 }
@@ -260,6 +260,7 @@ export class SendLog {
     if (isPass(answer, via)) {
       heard.passedFrom = Math.max(heard.passedFrom, first.startedAt);
       heard.goneTo.clear();
+      this.forgetTold(destination, first.startedAt);
       if (heard.quiet !== null && first.startedAt >= heard.quiet.since) heard.quiet = null;
       return;
     }
@@ -271,10 +272,18 @@ export class SendLog {
     const waitMs = this.askedToWaitMs(status, answer.headers['retry-after']);
     if (waitMs <= 0 || isOwn) return;
     if (heard.quiet === null || now >= heard.quiet.until) {
-      heard.quiet = { since: now, until: now + waitMs, told: new Set() };
+      heard.quiet = { since: now, until: now + waitMs, told: new Map() };
     }
     heard.quiet.until = Math.max(heard.quiet.until, now + waitMs);
-    heard.quiet.told.add(first.eventId);
+    heard.quiet.told.set(first.eventId, now);
+  }
+
+  /** A pass after them, in whatever process, shows that it was those events that were told to wait. */
+  private forgetTold(destination: string, before: number): void {
+    for (const byDestination of this.heard.values()) {
+      const told = byDestination.get(destination)?.quiet?.told;
+      for (const [eventId, at] of told ?? []) if (at <= before) told?.delete(eventId);
+    }
   }
 
   private noteFailure(sends: readonly Send[], { failedAt }: Heard): void {

@@ -157,7 +157,7 @@ class Simulation {
     const { profile, runtime } = this;
     const healedAt = runtime.monotonic();
     let neighbourAt = healedAt;
-    const [stepMs, limitMs] = profile.kind === 'patient' ? [60_000, 4 * 3_600_000] : [2_000, 3_600_000];
+    const [stepMs, limitMs] = profile.kind === 'patient' ? [60_000, 5 * 3_600_000] : [2_000, 3_600_000];
     const until = runtime.monotonic() + limitMs;
     while (runtime.monotonic() < until && (this.clients.unanswered > 0 || this.disk.state().openIds.size > 0)) {
       void this.blows.resumeAll();

@@ -70,6 +70,11 @@ export class Blame {
     this.failures.delete(deliveryId);
   }
 
+  /** Whether anything speaks against the destination. */
+  get isSuspicious(): boolean {
+    return this.leads.size > 0;
+  }
+
   /** Whether enough speaks against the destination itself. */
   get isConvinced(): boolean {
     let witnesses = 0;
@@ -99,6 +104,11 @@ export class Blame {
   /** Whether the delivery, by itself, is one of those that speak against the destination. */
   isLead(deliveryId: number): boolean {
     return this.leads.get(deliveryId)?.isAlone === true;
+  }
+
+  /** Whether the delivery has failed in a call that carried nothing else. */
+  hasFailedAlone(deliveryId: number): boolean {
+    return this.failures.get(deliveryId)?.isAlone === true;
   }
 
   /**

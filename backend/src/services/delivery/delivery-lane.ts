@@ -72,6 +72,8 @@ export class DeliveryLane implements Startable {
   private readonly cut = new AbortController();
   private readonly throttle: Throttle;
   private readonly blame = new Blame();
+  /** The place in the sequence of blame at which the circuit was last opened. */
+  private openedAt = 0;
   private readonly attemptParts: AttemptParts;
   /**
    * What was claimed ahead waits here for its place; also what was claimed for few calls and needs more, since some of it has
@@ -106,7 +108,9 @@ export class DeliveryLane implements Startable {
   start(): Promise<void> {
     this.parts.circuit.onChange((change) => {
       this.parts.log.warn({ destination: this.parts.destination.name, ...change }, 'circuit.changed');
-      if (change.cause === 'passed_elsewhere') this.blame.passed(this.blame.begin());
+      // Calls of others have passed since this was opened; what failed later may have failed after them.
+      if (change.cause === 'passed_elsewhere') this.blame.passed(this.openedAt);
+      else if (change.from === 'CLOSED' && change.to === 'OPEN') this.openedAt = this.blame.begin();
       this.nudge();
     });
     this.loop ??= this.run();
@@ -162,8 +166,12 @@ export class DeliveryLane implements Startable {
     // Each claim is a commit: ahead, there is time to wait until it is worth one.
     if (places < ahead / 2) return 0;
     const calls = Math.min(places, permits, this.throttle.callsNow() - this.calls.waiting);
-    // A probe is one event.
-    return Math.min(Math.max(0, calls) * (permits === Infinity ? this.maxBatch : 1), CLAIM_MAX);
+    return Math.min(Math.max(0, calls) * this.batchMax(), CLAIM_MAX);
+  }
+
+  /** A probe is one event, and so is a call while anything speaks against the destination: a batch could hold what does. */
+  private batchMax(): number {
+    return this.parts.circuit.permits() === Infinity && !this.blame.isSuspicious ? this.maxBatch : 1;
   }
 
   /** 1 where one delivery may be tried though the circuit bars the rest: too little speaks against the destination. */
@@ -224,7 +232,7 @@ export class DeliveryLane implements Startable {
 
   /** Retries beyond the budget are put off; the rest go, as many to a call as the destination takes. */
   private beginAll(claimed: readonly ClaimedDelivery[]): void {
-    const { runtime, circuit } = this.parts;
+    const { runtime } = this.parts;
     const now = runtime.now();
     const going: ClaimedDelivery[] = [];
     for (const delivery of claimed) {
@@ -232,10 +240,14 @@ export class DeliveryLane implements Startable {
       if (postponeMs === 0) going.push(delivery);
       else this.track([delivery], this.finish(delivery, passOver(delivery, now, now + postponeMs)));
     }
-    const maxBatch = circuit.permits() === Infinity ? this.maxBatch : 1;
-    for (const group of groupForCalls(going, maxBatch)) {
+    // What has failed by itself takes no others with it.
+    const isAlone = ({ deliveryId }: ClaimedDelivery) => this.blame.hasFailedAlone(deliveryId);
+    const together = groupForCalls(
+      going.filter((delivery) => !isAlone(delivery)),
+      this.batchMax(),
+    );
+    for (const group of [...together, ...groupForCalls(going.filter(isAlone), 1)])
       this.track(group, this.deliver(group));
-    }
   }
 
   private track(group: readonly ClaimedDelivery[], ending: Promise<void>): void {
