@@ -63,7 +63,7 @@ describe('a profile', () => {
         status: '0.12345678901234568',
       }),
     );
-    expect(read({ ...profile, id: 7 })).toMatchObject(unreadable);
+    expect(read({ ...profile, id: 7 }, '8')).toMatchObject(unreadable);
   });
 
   it('is read wrapped and bare; a wrapped 404 says that there is none', () => {
@@ -183,4 +183,13 @@ describe('the directory', () => {
     expect(readEvent('event-1', json({ id: 'event-2', name: 'n', userId: '1' }), note)).toMatchObject(unreadable);
     expect(readEvent('event-1', json({ error: 'x' }), note)).toMatchObject(unreadable);
   });
+});
+
+test('a number beside an id of letters is the own number of the source; between digits it must be the same', () => {
+  const profile = (asked: string, id: unknown) =>
+    readProfile(asked, Buffer.from(JSON.stringify({ id })), () => undefined);
+  expect(profile('user-1', 12)).toMatchObject({ kind: 'found', value: { id: '12' } });
+  expect(profile('12', 12)).toMatchObject({ kind: 'found', value: { id: '12' } });
+  expect(profile('13', 12).kind).toBe('failed');
+  expect(profile('user-1', 'user-2').kind).toBe('failed');
 });

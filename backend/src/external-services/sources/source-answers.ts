@@ -82,15 +82,24 @@ function readRecord<T>(body: Buffer, read: (record: JsonRecord) => T | null): So
   return readSaid(body, (data) => (isRecord(data) ? read(data) : null));
 }
 
-/** What is said about another user than the one asked for is no answer. */
+/**
+ * What is said about another user than the one asked for is no answer. Digits are compared only with an id of digits: beside
+ * another they are the number that the source itself has for the user.
+ */
+function isSameUser(asked: string, said: unknown): boolean {
+  if (typeof said !== 'string' && typeof said !== 'number') return false;
+  const text = String(said);
+  return text === asked || (/^\d+$/.test(text) && !/^\d+$/.test(asked));
+}
+
 function isAbout(userId: string, { userId: said }: JsonRecord): boolean {
-  return said === undefined || said === null || (typeof said === 'number' ? String(said) : said) === userId;
+  return said === undefined || said === null || isSameUser(userId, said);
 }
 
 export function readProfile(userId: string, body: Buffer, note: Note): SourceResponse<UserProfile> {
   return readRecord(body, ({ id, name, email, joinedAt, status }) => {
     const ownId = toId(id, note);
-    if (ownId !== userId) return null;
+    if (ownId === null || !isSameUser(userId, id)) return null;
     return {
       id: ownId,
       name: toText(name, 256, note),
